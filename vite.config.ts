@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+import { launchOptions } from './scripts/find-browser.mjs';
+import { wgsl } from './scripts/vite-plugin-wgsl.ts';
+
+// Debian's Chromium brings the software GPU that Dawn needs on a machine without one
+const SWIFTSHADER_ICD = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+const OP_TESTS = 'tests/ops/**/*.test.ts';
+const GPU_ONLY_TESTS = 'tests/**/*.gpu.test.ts';
+
+export default defineConfig({
+  plugins: [wgsl()],
+  build: {
+    target: 'es2023',
+    minify: false,
+    lib: { entry: 'src/index.ts', formats: ['es'] },
+    rolldownOptions: {
+      external: ['webgpu', /^node:/],
+      output: { preserveModules: true, preserveModulesRoot: 'src', entryFileNames: '[name].js' },
+    },
+  },
+  test: {
+    reporters: [
+      'default',
+      ['json', { outputFile: process.env['VITEST_JSON'] ?? 'test-results/vitest.json' }],
+    ],
+    projects: [
+      {
+        extends: true,
+        define: { __BACKEND__: '"cpu"' },
+        test: {
+          name: 'cpu',
+          environment: 'node',
+          include: ['tests/unit/**/*.test.ts', OP_TESTS],
+          exclude: [GPU_ONLY_TESTS],
+        },
+      },
+      {
+        extends: true,
+        define: { __BACKEND__: '"webgpu"' },
+        test: {
+          name: 'dawn',
+          environment: 'node',
+          pool: 'forks',
+          include: [OP_TESTS],
+          setupFiles: ['tests/setup-dawn.ts', 'tests/setup-gpu.ts'],
+          env: existsSync(SWIFTSHADER_ICD) ? { VK_ICD_FILENAMES: SWIFTSHADER_ICD } : {},
+        },
+      },
+      {
+        extends: true,
+        define: { __BACKEND__: '"webgpu"' },
+        // golden data and shaders are read from the whole repository
+        server: { fs: { allow: ['.'] } },
+        optimizeDeps: { include: ['wgsl_reflect/wgsl_reflect.module.js', 'fast-check'] },
+        test: {
+          name: 'chromium',
+          include: [OP_TESTS],
+          setupFiles: ['tests/setup-gpu.ts'],
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            instances: [{ browser: 'chromium' }],
+            provider: playwright({ launchOptions: process.env['VITEST'] ? await launchOptions() : {} }),
+          },
+        },
+      },
+    ],
+  },
+});
