@@ -1,0 +1,216 @@
+import {
+  ArgumentError,
+  ChainruleError,
+  DTypeError,
+  formatShape,
+  holds,
+  Parameter,
+  sameShape,
+  ShapeError,
+  sizeOf,
+  Tensor,
+  withTrace,
+  type ArrayOf,
+  type Device,
+  type DType,
+  type Executor,
+  type Program,
+  type Shape,
+  type Trace,
+  type TypedArray,
+  type Update,
+  type Value,
+} from './graph/index.ts';
+import { add, input } from './ops/index.ts';
+
+/** What a step expects for one input. */
+export interface InputSpec<D extends DType = DType> {
+  readonly dtype: D;
+  readonly shape: Shape;
+}
+
+const spec =
+  <D extends DType>(dtype: D) =>
+  (...shape: number[]): InputSpec<D> => ({ dtype, shape });
+
+/** Declare an f32 input, e.g. `f32(64, 784)`. */
+export const f32 = spec('f32');
+/** Declare an i32 input, e.g. `i32(64)`. */
+export const i32 = spec('i32');
+/** Declare a u32 input. */
+export const u32 = spec('u32');
+/** Declare a bool input; its data is a Uint32Array of 0 and 1. */
+export const bool = spec('bool');
+
+export type Signature = Readonly<Record<string, InputSpec>>;
+export type InputTensors<S extends Signature> = { readonly [K in keyof S]: Tensor };
+export type InputData<S extends Signature> = { readonly [K in keyof S]: ArrayOf<S[K]['dtype']> };
+
+/** What the traced function returns. */
+export interface StepResult<O extends Readonly<Record<string, Tensor>>> {
+  readonly outputs: O;
+  /** Next values of parameters, all computed from the values before the step. */
+  readonly updates?: readonly Update[];
+}
+
+export interface CompileOptions {
+  /** Seed of parameter initialisers and random streams; default 0. */
+  seed?: number;
+  /** Refuse to build a plan that needs more than this many bytes of GPU memory. */
+  memoryLimit?: number;
+}
+
+/** A compiled function: call it with data, get handles to its outputs. */
+export interface Step<S extends Signature, O> {
+  /**
+   * Enqueue one step. Resolves when the work is enqueued; read results now and then, not every step.
+   *
+   * @throws ArgumentError or DTypeError when the data does not fit the signature
+   */
+  (inputs: InputData<S>): Promise<{ readonly [K in keyof O]: Value }>;
+  /** The counter of the step's random streams, or null when it draws none. Save it to resume exactly. */
+  readonly rng: Parameter | null;
+  /** Free the buffers of all plans; parameters stay on the device. */
+  release(): void;
+  /** The plan of the latest shapes, as text. */
+  toString(): string;
+}
+
+/** Plans kept for other leading sizes; the least recently used one is released. */
+const PLANS_KEPT = 4;
+
+/**
+ * Trace `fn` once and make it ready to run on `device` as one plan.
+ *
+ * A call whose inputs have another leading size traces again (the last 4 sizes are kept).
+ *
+ * @param signature dtype and shape of each input
+ * @param fn builds the graph; called once per set of shapes, never per step
+ * @throws whatever `fn` throws while tracing (shape errors), and DeviceError when the plan cannot be built
+ */
+export async function compile<S extends Signature, O extends Readonly<Record<string, Tensor>>>(
+  device: Device,
+  signature: S,
+  fn: (inputs: InputTensors<S>) => StepResult<O>,
+  options: CompileOptions = {},
+): Promise<Step<S, O>> {
+  const plans = new Map<string, Promise<Executor>>();
+  let rng: Parameter | null = null;
+
+  function build(shapes: ReadonlyMap<string, Shape>): Promise<Executor> {
+    const key = [...shapes.values()].map((shape) => shape[0] ?? '').join(',');
+    let plan = plans.get(key);
+    if (plan)
+      plans.delete(key); // set again below: a Map keeps insertion order, so the first key is the oldest
+    else plan = device.build(traceProgram(shapes));
+    plans.set(key, plan);
+    plan.catch(() => plans.delete(key));
+    if (plans.size > PLANS_KEPT) {
+      const [oldest, evicted] = plans.entries().next().value!;
+      plans.delete(oldest);
+      void evicted.then((executor) => executor.release());
+    }
+    return plan;
+  }
+
+  function traceProgram(shapes: ReadonlyMap<string, Shape>): Program {
+    const inputs = new Map(
+      [...shapes].map(([name, shape]) => [name, input(name, shape, signature[name]!.dtype)]),
+    );
+    let streams = 0;
+    let drewRandom = false;
+    const trace: Trace = {
+      seed: options.seed ?? 0,
+      rngCounter() {
+        drewRandom = true;
+        return (rng ??= new Parameter([], () => [0], { name: 'rng', dtype: 'u32', trainable: false }));
+      },
+      nextStream: () => streams++,
+      updates: [],
+    };
+    const result = withTrace(trace, () => {
+      const { outputs, updates = [] } = fn(Object.fromEntries(inputs) as unknown as InputTensors<S>);
+      const all = [...updates, ...trace.updates];
+      if (drewRandom) all.push([rng!, add(rng!, 1)]);
+      return { outputs, updates: all };
+    });
+    checkProgram(result.outputs, result.updates);
+    return {
+      inputs,
+      outputs: new Map(Object.entries(result.outputs)),
+      updates: result.updates,
+      seed: trace.seed,
+      ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
+    };
+  }
+
+  let latest = await build(new Map(Object.entries(signature).map(([name, { shape }]) => [name, shape])));
+
+  async function step(data: InputData<S>): Promise<{ readonly [K in keyof O]: Value }> {
+    const values = new Map<string, TypedArray>();
+    const shapes = new Map<string, Shape>();
+    for (const [name, expected] of Object.entries(signature)) {
+      const array = data[name as keyof S] as TypedArray;
+      shapes.set(name, shapeOfData(name, expected, array));
+      values.set(name, array);
+    }
+    for (const name of Object.keys(data))
+      if (!(name in signature))
+        throw new ArgumentError('step', `inputs ${Object.keys(signature).join(', ')}`, name);
+    latest = await build(shapes);
+    return Object.fromEntries(await latest.run(values)) as { readonly [K in keyof O]: Value };
+  }
+
+  return Object.defineProperties(step as Step<S, O>, {
+    rng: { get: () => rng },
+    release: {
+      value() {
+        for (const plan of plans.values()) void plan.then((executor) => executor.release());
+        plans.clear();
+      },
+    },
+    toString: { value: () => latest.print() },
+  });
+}
+
+/** The plan of a compiled step, as text. */
+export function print(step: { toString(): string }): string {
+  return step.toString();
+}
+
+/** The shape of an input's data: that of its spec, but for the leading size. */
+function shapeOfData(name: string, { dtype, shape }: InputSpec, array: TypedArray | undefined): Shape {
+  if (!holds(dtype, array))
+    throw new DTypeError(
+      `step input ${name}`,
+      `${dtype} data`,
+      array === undefined ? 'nothing' : Object(array).constructor.name,
+    );
+  const row = sizeOf(shape.slice(1));
+  const leading = shape.length === 0 ? 1 : array.length / row;
+  if (!Number.isInteger(leading) || leading < 1 || (shape.length === 0 && array.length !== 1)) {
+    throw new ArgumentError(
+      `step input ${name}`,
+      `a positive multiple of ${row} elements for [${shape.join(', ')}]`,
+      `${array.length}`,
+    );
+  }
+  return shape.length === 0 ? shape : [leading, ...shape.slice(1)];
+}
+
+function checkProgram(outputs: Readonly<Record<string, Tensor>>, updates: readonly Update[]): void {
+  for (const [name, node] of Object.entries(outputs)) {
+    if (!(node instanceof Tensor))
+      throw new ChainruleError(`compile: expected outputs to be tensors, got ${typeof node} for ${name}`);
+  }
+  const targets = new Set<Parameter>();
+  for (const [parameter, value] of updates) {
+    if (targets.has(parameter))
+      throw new ChainruleError(`compile: expected one update per parameter, got two for ${parameter.label}`);
+    targets.add(parameter);
+    if (value.dtype !== parameter.dtype)
+      throw new DTypeError(`update of ${parameter.label}`, parameter.dtype, value.dtype);
+    if (!sameShape(value.shape, parameter.shape))
+      throw new ShapeError(`update of ${parameter.label}`, [value.shape], formatShape(parameter.shape));
+  }
+}

@@ -1,0 +1,161 @@
+import {
+  ArgumentError,
+  newArray,
+  topologicalOrder,
+  Parameter,
+  type Device,
+  type Executor,
+  type Program,
+  type Shape,
+  type DType,
+  type Tensor,
+  type TypedArray,
+  type Value,
+} from '../graph/index.ts';
+import { newNdArray, type NdArray, type Storage } from './nd-array.ts';
+import { references } from './references.ts';
+
+/**
+ * The reference device: interprets the graph node by node with plain loops, float64 arithmetic and
+ * `storage` for f32 tensors. It is the definition of correct, and slow.
+ *
+ * @param options.storage `'f32'` (default) rounds each result to float32 as a GPU does; `'f64'` keeps
+ *   float64 throughout, for finite differences
+ */
+export function cpu({ storage = 'f32' }: { storage?: Storage } = {}): Device {
+  return new CpuDevice(storage);
+}
+
+class CpuDevice implements Device {
+  readonly name = 'cpu (reference)';
+  readonly storage: Storage;
+  readonly #values = new WeakMap<Parameter, NdArray>();
+
+  constructor(storage: Storage) {
+    this.storage = storage;
+  }
+
+  build(program: Program): Promise<Executor> {
+    const roots = [...program.outputs.values(), ...program.updates.flat()];
+    const order = topologicalOrder(roots);
+    for (const node of order) if (node instanceof Parameter) this.valueOf(node, program.seed);
+    return Promise.resolve(new CpuExecutor(this, program, order));
+  }
+
+  /** The parameter's array, made by its initialiser on first use. */
+  valueOf(parameter: Parameter, seed = 0): NdArray {
+    let value = this.#values.get(parameter);
+    if (!value) {
+      value = newNdArray(parameter.shape, parameter.dtype, this.storage);
+      value.data.set(parameter.initialValues(seed));
+      this.#values.set(parameter, value);
+    }
+    return value;
+  }
+
+  readParameter(parameter: Parameter): Promise<TypedArray> {
+    if (!this.#values.has(parameter))
+      throw new ArgumentError(
+        `${parameter.label}.read`,
+        'a parameter that a step compiled for this device uses',
+        'one that no step uses yet',
+      );
+    return Promise.resolve(toHost(this.valueOf(parameter)));
+  }
+
+  writeParameter(parameter: Parameter, data: TypedArray): Promise<void> {
+    this.valueOf(parameter).data.set(data);
+    return Promise.resolve();
+  }
+
+  destroy(): void {}
+}
+
+class CpuExecutor implements Executor {
+  readonly #device: CpuDevice;
+  readonly #program: Program;
+  readonly #order: readonly Tensor[];
+
+  constructor(device: CpuDevice, program: Program, order: readonly Tensor[]) {
+    this.#device = device;
+    this.#program = program;
+    this.#order = order;
+  }
+
+  run(inputs: ReadonlyMap<string, TypedArray>): Promise<Map<string, Value>> {
+    const values = new Map<Tensor, NdArray>();
+    for (const node of this.#order) values.set(node, this.#evaluate(node, values, inputs));
+    // All updates see the values from before the step, so none is stored before all are known.
+    const updated = this.#program.updates.map(
+      ([parameter, value]) => [parameter, values.get(value)!.data.slice()] as const,
+    );
+    const results = new Map(
+      [...this.#program.outputs].map(([name, node]) => [
+        name,
+        new CpuValue(node.shape, node.dtype, toHost(values.get(node)!)),
+      ]),
+    );
+    for (const [parameter, data] of updated) this.#device.valueOf(parameter).data.set(data);
+    return Promise.resolve(results);
+  }
+
+  #evaluate(node: Tensor, values: Map<Tensor, NdArray>, inputs: ReadonlyMap<string, TypedArray>): NdArray {
+    if (node instanceof Parameter) return this.#device.valueOf(node);
+    const out = newNdArray(node.shape, node.dtype, this.#device.storage);
+    switch (node.op.name) {
+      case 'input':
+        out.data.set(inputs.get(node.attrs.name)!);
+        break;
+      case 'constant':
+        out.data.set(node.attrs.data);
+        break;
+      case 'hostScalar':
+        out.data[0] = node.attrs.next();
+        break;
+      default: {
+        const reference = references[node.op.name as keyof typeof references];
+        reference(
+          node.inputs.map((input) => values.get(input)!),
+          out,
+          node.attrs,
+          node,
+        );
+      }
+    }
+    return out;
+  }
+
+  print(): string {
+    return this.#order.map(String).join('\n');
+  }
+
+  release(): void {}
+}
+
+class CpuValue implements Value {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly #data: TypedArray;
+
+  constructor(shape: Shape, dtype: DType, data: TypedArray) {
+    this.shape = shape;
+    this.dtype = dtype;
+    this.#data = data;
+  }
+
+  data(): Promise<TypedArray> {
+    return Promise.resolve(this.#data);
+  }
+
+  item(): Promise<number> {
+    if (this.#data.length !== 1)
+      throw new ArgumentError('item', 'an output of one element', `${this.#data.length} elements`);
+    return Promise.resolve(this.#data[0]!);
+  }
+}
+
+function toHost(array: NdArray): TypedArray {
+  const host = newArray(array.dtype, array.data.length);
+  host.set(array.data);
+  return host;
+}

@@ -1,0 +1,103 @@
+import { holds, newArray, type DType, type TypedArray } from './dtype.ts';
+import { ArgumentError } from './errors.ts';
+import { defineOp } from './op.ts';
+import { HostRandom } from './philox.ts';
+import { formatShape, sizeOf, type Shape } from './shape.ts';
+import { Tensor } from './tensor.ts';
+
+/** Fills a new parameter of `shape`; `random` is the stream of (seed, parameter name). */
+export type Initializer = (shape: Shape, random: HostRandom) => ArrayLike<number>;
+
+/** What a device does for a parameter's values. */
+export interface ParameterStore {
+  readParameter(parameter: Parameter): Promise<TypedArray>;
+  writeParameter(parameter: Parameter, data: TypedArray): Promise<void>;
+}
+
+export interface ParameterOptions {
+  /** Dotted path in its model, as PyTorch names it (`layers.0.weight`); given by the root module. */
+  name?: string;
+  dtype?: DType;
+  /** `false`: a buffer (running statistics, counters, moments): saved, but not in `parameters()`. */
+  trainable?: boolean;
+  /** A parameter of the same shape that devices store this one beside, in the same element order. */
+  like?: Parameter;
+}
+
+export const parameterOp = defineOp<'parameter', { shape: Shape; dtype: DType }>({
+  name: 'parameter',
+  kind: 'source',
+  shape: (_, { shape }) => shape,
+  dtype: (_, { dtype }) => dtype,
+  vjp: null,
+});
+
+/**
+ * A tensor that outlives a step. It materialises on a device at the first compile that uses it there,
+ * with the values of `init` (or of the last `write`), and changes only by the updates of a step.
+ */
+export class Parameter extends Tensor {
+  /** Dotted path in its model; empty until a root module names it. */
+  name: string;
+  readonly trainable: boolean;
+  readonly init: Initializer;
+  readonly like: Parameter | null;
+
+  constructor(
+    shape: Shape,
+    init: Initializer,
+    { name = '', dtype = 'f32', trainable = true, like }: ParameterOptions = {},
+  ) {
+    if (!shape.every((size) => Number.isInteger(size) && size > 0)) {
+      throw new ArgumentError('Parameter', 'a shape of positive integers', shape);
+    }
+    if (like && formatShape(like.shape) !== formatShape(shape)) {
+      throw new ArgumentError(
+        'Parameter',
+        `the shape of \`like\`, ${formatShape(like.shape)}`,
+        formatShape(shape),
+      );
+    }
+    super(parameterOp, [], { shape: [...shape], dtype }, [...shape], dtype);
+    this.name = name;
+    this.trainable = trainable;
+    this.init = init;
+    this.like = like ?? null;
+  }
+
+  /** The name for messages: its path, or its id while it has none. */
+  get label(): string {
+    return this.name || `parameter#${this.id}`;
+  }
+
+  /** Initial values: the initialiser drawn from (seed, name). */
+  initialValues(seed: number): TypedArray {
+    const values = newArray(this.dtype, sizeOf(this.shape));
+    values.set(this.init(this.shape, new HostRandom(seed, this.name)));
+    return values;
+  }
+
+  /** Current values on `device`, in logical (C) order. Waits for the steps enqueued before. */
+  read(device: ParameterStore): Promise<TypedArray> {
+    return device.readParameter(this);
+  }
+
+  /**
+   * Replace the values on `device`; steps enqueued later see them.
+   *
+   * @throws ArgumentError when the array type or length does not fit
+   */
+  async write(device: ParameterStore, data: TypedArray): Promise<void> {
+    if (!holds(this.dtype, data) || data.length !== this.size) {
+      throw new ArgumentError(
+        `${this.label}.write`,
+        `${this.size} elements of ${this.dtype}`,
+        `${data.length} in a ${data.constructor.name}`,
+      );
+    }
+    await device.writeParameter(this, data);
+  }
+}
+
+/** A parameter's next value; the updates of a step take effect together at its end. */
+export type Update = readonly [parameter: Parameter, value: Tensor];

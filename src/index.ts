@@ -1,0 +1,45 @@
+export { grad } from './autodiff/index.ts';
+export {
+  bool,
+  compile,
+  f32,
+  i32,
+  print,
+  u32,
+  type CompileOptions,
+  type InputData,
+  type InputSpec,
+  type InputTensors,
+  type Signature,
+  type Step,
+  type StepResult,
+} from './compile.ts';
+export { cpu } from './cpu/index.ts';
+export {
+  ArgumentError,
+  ChainruleError,
+  DeviceError,
+  DeviceLostError,
+  DTypeError,
+  ExpiredValueError,
+  GradientError,
+  HostRandom,
+  OutOfMemoryError,
+  Parameter,
+  printGraph,
+  ShapeError,
+  Tensor,
+  type Device,
+  type DType,
+  type Initializer,
+  type ParameterOptions,
+  type ParameterStore,
+  type Shape,
+  type TensorLike,
+  type TypedArray,
+  type Update,
+  type Value,
+} from './graph/index.ts';
+export * as nn from './nn/index.ts';
+export * from './ops/public.ts';
+export * as optim from './optim/index.ts';

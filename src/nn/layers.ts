@@ -1,0 +1,310 @@
+import { ArgumentError, Parameter, sameShape, ShapeError, type Tensor } from '../graph/index.ts';
+import {
+  add,
+  atan,
+  avgPool2d,
+  bernoulli,
+  conv2d,
+  flatten,
+  gelu,
+  globalAvgPool2d,
+  leakyRelu,
+  linear,
+  logSoftmax,
+  maxPool2d,
+  mul,
+  pairOf,
+  relu,
+  sigmoid,
+  silu,
+  softmax,
+  softplus,
+  tanh,
+  embedding,
+  type ConvOptions,
+  type PoolOptions,
+} from '../ops/index.ts';
+import { fanInUniform, normalInit } from './init.ts';
+import { Module } from './module.ts';
+
+/** y = x Wᵀ + b. x [..., inFeatures] → [..., outFeatures]. Weight and bias start uniform in ±1/√inFeatures, as in PyTorch. */
+export class Linear extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  constructor(inFeatures: number, outFeatures: number, { bias = true }: { bias?: boolean } = {}) {
+    super();
+    this.weight = new Parameter([outFeatures, inFeatures], fanInUniform(inFeatures));
+    this.bias = bias ? new Parameter([outFeatures], fanInUniform(inFeatures)) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight, this.bias);
+  }
+}
+
+/** 2-D convolution with zero padding: x [n, inChannels, h, w] → [n, outChannels, h', w']; see `conv2d`. */
+export class Conv2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  readonly options: ConvOptions;
+
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernel: number | readonly [number, number],
+    { bias = true, ...options }: ConvOptions & { bias?: boolean } = {},
+  ) {
+    super();
+    const groups = options.groups ?? 1;
+    if (inChannels % groups !== 0 || outChannels % groups !== 0)
+      throw new ArgumentError('Conv2d', 'channels that groups divides', [inChannels, outChannels, groups]);
+    const [kh, kw] = pairOf('Conv2d', 'kernel', kernel, 1);
+    const fanIn = (inChannels / groups) * kh * kw;
+    this.weight = new Parameter([outChannels, inChannels / groups, kh, kw], fanInUniform(fanIn));
+    this.bias = bias ? new Parameter([outChannels], fanInUniform(fanIn)) : null;
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return conv2d(x, this.weight, this.bias, this.options);
+  }
+}
+
+/** A table of `count` learned vectors: index [...] → [..., width]. Starts N(0, 1), as in PyTorch. */
+export class Embedding extends Module {
+  readonly weight: Parameter;
+
+  constructor(count: number, width: number) {
+    super();
+    this.weight = new Parameter([count, width], normalInit());
+  }
+
+  forward(index: Tensor): Tensor {
+    return embedding(this.weight, index);
+  }
+}
+
+/** Largest element of each window; see `maxPool2d`. */
+export class MaxPool2d extends Module {
+  readonly kernel: number | readonly [number, number];
+  readonly options: PoolOptions;
+
+  constructor(kernel: number | readonly [number, number], options: PoolOptions = {}) {
+    super();
+    this.kernel = kernel;
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return maxPool2d(x, this.kernel, this.options);
+  }
+}
+
+/** Mean of each window; see `avgPool2d`. */
+export class AvgPool2d extends Module {
+  readonly kernel: number | readonly [number, number];
+  readonly options: PoolOptions & { countIncludePad?: boolean };
+
+  constructor(
+    kernel: number | readonly [number, number],
+    options: PoolOptions & { countIncludePad?: boolean } = {},
+  ) {
+    super();
+    this.kernel = kernel;
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return avgPool2d(x, this.kernel, this.options);
+  }
+}
+
+/** Mean of each channel's image: [n, c, h, w] → [n, c, 1, 1]. */
+export class GlobalAvgPool2d extends Module {
+  forward(x: Tensor): Tensor {
+    return globalAvgPool2d(x);
+  }
+}
+
+/** All axes from `start` on as one: [n, c, h, w] → [n, c h w]. */
+export class Flatten extends Module {
+  readonly start: number;
+
+  constructor(start = 1) {
+    super();
+    this.start = start;
+  }
+
+  forward(x: Tensor): Tensor {
+    return flatten(x, this.start);
+  }
+}
+
+/** The input itself. */
+export class Identity extends Module {
+  forward(x: Tensor): Tensor {
+    return x;
+  }
+}
+
+/** max(x, 0) */
+export class ReLU extends Module {
+  forward(x: Tensor): Tensor {
+    return relu(x);
+  }
+}
+
+/** x, or alpha x where x is not positive. */
+export class LeakyReLU extends Module {
+  readonly alpha: number;
+
+  constructor(alpha = 0.01) {
+    super();
+    this.alpha = alpha;
+  }
+
+  forward(x: Tensor): Tensor {
+    return leakyRelu(x, this.alpha);
+  }
+}
+
+/** 1 / (1 + e⁻ˣ) */
+export class Sigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return sigmoid(x);
+  }
+}
+
+/** Hyperbolic tangent. */
+export class Tanh extends Module {
+  forward(x: Tensor): Tensor {
+    return tanh(x);
+  }
+}
+
+/** Arc tangent. */
+export class Atan extends Module {
+  forward(x: Tensor): Tensor {
+    return atan(x);
+  }
+}
+
+/** log(1 + eˣ) */
+export class Softplus extends Module {
+  forward(x: Tensor): Tensor {
+    return softplus(x);
+  }
+}
+
+/** x · sigmoid(x) */
+export class SiLU extends Module {
+  forward(x: Tensor): Tensor {
+    return silu(x);
+  }
+}
+
+/** x Φ(x); see `gelu`. */
+export class GELU extends Module {
+  readonly approximate: 'none' | 'tanh';
+
+  constructor(approximate: 'none' | 'tanh' = 'none') {
+    super();
+    this.approximate = approximate;
+  }
+
+  forward(x: Tensor): Tensor {
+    return gelu(x, this.approximate);
+  }
+}
+
+/** Softmax along `axis`. */
+export class Softmax extends Module {
+  readonly axis: number;
+
+  constructor(axis = -1) {
+    super();
+    this.axis = axis;
+  }
+
+  forward(x: Tensor): Tensor {
+    return softmax(x, this.axis);
+  }
+}
+
+/** Logarithm of the softmax along `axis`. */
+export class LogSoftmax extends Module {
+  readonly axis: number;
+
+  constructor(axis = -1) {
+    super();
+    this.axis = axis;
+  }
+
+  forward(x: Tensor): Tensor {
+    return logSoftmax(x, this.axis);
+  }
+}
+
+/**
+ * Inverted dropout (Srivastava et al. 2014): in training each element is kept with probability 1 − p and
+ * divided by 1 − p; in evaluation nothing happens. The notes' rule (4.3.3) multiplies weights at test time instead.
+ *
+ * @param p probability of dropping, in [0, 1)
+ */
+export class Dropout extends Module {
+  readonly p: number;
+
+  constructor(p = 0.5) {
+    super();
+    if (!(p >= 0 && p < 1)) throw new ArgumentError('Dropout', 'p in [0, 1)', p);
+    this.p = p;
+  }
+
+  forward(x: Tensor): Tensor {
+    if (!this.training || this.p === 0) return x;
+    return mul(x, mul(bernoulli(1 - this.p, x.shape), 1 / (1 - this.p)));
+  }
+}
+
+/** Modules one after another; names are their positions: `0.weight`. */
+export class Sequential extends Module {
+  readonly layers: readonly Module[];
+
+  constructor(...layers: Module[]) {
+    super();
+    this.layers = layers;
+  }
+
+  override *children(): Iterable<[string, Module]> {
+    for (const [i, layer] of this.layers.entries()) yield [String(i), layer];
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.layers.reduce((h, layer) => layer.forward(h), x);
+  }
+}
+
+/** h + f(h) (He et al. 2016; notes 5); `shortcut` projects h where f changes its shape. */
+export class Residual extends Module {
+  readonly f: Module;
+  readonly shortcut: Module;
+
+  constructor(f: Module, shortcut: Module = new Identity()) {
+    super();
+    this.f = f;
+    this.shortcut = shortcut;
+  }
+
+  forward(x: Tensor): Tensor {
+    const [branch, skip] = [this.f.forward(x), this.shortcut.forward(x)];
+    if (!sameShape(branch.shape, skip.shape))
+      throw new ShapeError(
+        'Residual',
+        [branch.shape, skip.shape],
+        'f(h) shaped like its shortcut',
+        'Pass a projection as the second argument.',
+      );
+    return add(skip, branch);
+  }
+}

@@ -1,0 +1,69 @@
+import {
+  broadcastShapes,
+  defineOp,
+  DTypeError,
+  emit,
+  sameShape,
+  ShapeError,
+  type Shape,
+  type Tensor,
+} from '../graph/index.ts';
+import { normalizeAxes } from './axes.ts';
+import { reshape } from './view.ts';
+
+export const broadcastOp = defineOp<'broadcast', { shape: Shape }>({
+  name: 'broadcast',
+  kind: 'view',
+  shape([x], { shape }) {
+    const result = broadcastShapes(x!.shape, shape);
+    if (!result || !sameShape(result, shape))
+      throw new ShapeError('broadcast', [x!.shape], `a shape that broadcasts to [${shape.join(', ')}]`);
+    return shape;
+  },
+  vjp(cotangent, [x]) {
+    const added = cotangent.rank - x!.rank;
+    const axes = cotangent.shape.flatMap((size, axis) =>
+      axis < added || (x!.shape[axis - added] === 1 && size !== 1) ? [axis] : [],
+    );
+    return [reshape(sum(cotangent, { axes }), x!.shape)];
+  },
+});
+
+/** Repeat x along axes of size 1 and along new leading axes (NumPy's broadcast_to). */
+export function broadcast(x: Tensor, shape: Shape): Tensor {
+  return sameShape(x.shape, shape) ? x : emit(broadcastOp, [x], { shape: [...shape] });
+}
+
+export interface ReduceOptions {
+  /** Axes to reduce; default all. Negative axes count from the end. */
+  axes?: number | readonly number[];
+  /** Keep the reduced axes with size 1. */
+  keepdim?: boolean;
+}
+
+/** `shape` without the axes `axes`. */
+export const without = (shape: readonly number[], axes: readonly number[]) =>
+  shape.filter((_, axis) => !axes.includes(axis));
+/** `shape` with size 1 at the axes `axes`. */
+export const withOnes = (shape: readonly number[], axes: readonly number[]) =>
+  shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+
+export const sumOp = defineOp<'sum', { axes: readonly number[] }>({
+  name: 'sum',
+  kind: 'kernel',
+  shape: ([x], { axes }) => without(x!.shape, axes),
+  vjp: (cotangent, [x], { axes }) => [broadcast(reshape(cotangent, withOnes(x!.shape, axes)), x!.shape)],
+});
+
+/**
+ * Sum of elements over axes.
+ *
+ * @throws DTypeError for bool, ArgumentError for an axis out of range
+ */
+export function sum(x: Tensor, { axes, keepdim = false }: ReduceOptions = {}): Tensor {
+  if (x.dtype === 'bool') throw new DTypeError('sum', 'f32, i32 or u32', 'bool');
+  const list = normalizeAxes('sum', axes, x.shape);
+  const real = list.filter((axis) => x.shape[axis] !== 1); // a sum over one element is a reshape
+  const result = real.length === 0 ? x : emit(sumOp, [x], { axes: real });
+  return reshape(result, keepdim ? withOnes(x.shape, list) : without(x.shape, list));
+}

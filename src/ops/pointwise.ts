@@ -1,0 +1,267 @@
+import {
+  broadcastShapes,
+  defineOp,
+  DTypeError,
+  emit,
+  ShapeError,
+  Tensor,
+  type DType,
+  type Op,
+  type TensorLike,
+} from '../graph/index.ts';
+import { broadcast } from './broadcast.ts';
+import { fill, zerosLike } from './source.ts';
+
+type NoAttrs = Record<never, never>;
+
+// --- Unary -----------------------------------------------------------------------------------
+
+function unary<const Name extends string>(
+  name: Name,
+  vjp: (dy: Tensor, x: Tensor, y: Tensor) => Tensor | null,
+): Op<Name, NoAttrs> {
+  return defineOp<Name>({
+    name,
+    kind: 'pointwise',
+    shape: ([x]) => x!.shape,
+    vjp: (dy, [x], _, y) => [vjp(dy, x!, y)],
+  });
+}
+
+function requireF32(op: string, x: Tensor): Tensor {
+  if (x.dtype !== 'f32') throw new DTypeError(op, 'f32', x.dtype);
+  return x;
+}
+
+// Gradient rules use the result y where they can: it is kept for the next layer anyway, x often is not.
+export const negOp = unary('neg', (dy) => neg(dy));
+export const absOp = unary('abs', (dy, x) => mul(dy, sign(x)));
+export const signOp = unary('sign', () => null);
+export const floorOp = unary('floor', () => null);
+export const expOp = unary('exp', (dy, _, y) => mul(dy, y));
+export const logOp = unary('log', (dy, x) => div(dy, x));
+export const sqrtOp = unary('sqrt', (dy, _, y) => div(mul(dy, 0.5), y));
+export const sinOp = unary('sin', (dy, x) => mul(dy, cos(x)));
+export const cosOp = unary('cos', (dy, x) => neg(mul(dy, sin(x))));
+export const tanhOp = unary('tanh', (dy, _, y) => mul(dy, sub(1, square(y))));
+export const sigmoidOp = unary('sigmoid', (dy, _, y) => mul(dy, mul(y, sub(1, y))));
+export const atanOp = unary('atan', (dy, x) => div(dy, add(1, square(x))));
+export const softplusOp = unary('softplus', (dy, x) => mul(dy, sigmoid(x)));
+// d/dx erf(x) = 2 / √π · exp(-x²)
+export const erfOp = unary('erf', (dy, x) => mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))));
+export const reluOp = unary('relu', (dy, _, y) => where(gt(y, 0), dy, zerosLike(dy)));
+export const notOp = unary('not', () => null);
+
+/** -x */
+export const neg = (x: Tensor): Tensor => emit(negOp, [x], {});
+/** |x|; gradient 0 at 0. */
+export const abs = (x: Tensor): Tensor => emit(absOp, [x], {});
+/** -1, 0 or 1; gradient 0. */
+export const sign = (x: Tensor): Tensor => emit(signOp, [x], {});
+/** Largest integer ≤ x; gradient 0. */
+export const floor = (x: Tensor): Tensor => emit(floorOp, [requireF32('floor', x)], {});
+/** eˣ */
+export const exp = (x: Tensor): Tensor => emit(expOp, [requireF32('exp', x)], {});
+/** Natural logarithm. */
+export const log = (x: Tensor): Tensor => emit(logOp, [requireF32('log', x)], {});
+/** √x */
+export const sqrt = (x: Tensor): Tensor => emit(sqrtOp, [requireF32('sqrt', x)], {});
+/** Sine of x in radians. */
+export const sin = (x: Tensor): Tensor => emit(sinOp, [requireF32('sin', x)], {});
+/** Cosine of x in radians. */
+export const cos = (x: Tensor): Tensor => emit(cosOp, [requireF32('cos', x)], {});
+/** Hyperbolic tangent. */
+export const tanh = (x: Tensor): Tensor => emit(tanhOp, [requireF32('tanh', x)], {});
+/** 1 / (1 + e⁻ˣ) */
+export const sigmoid = (x: Tensor): Tensor => emit(sigmoidOp, [requireF32('sigmoid', x)], {});
+/** Arc tangent, in radians. */
+export const atan = (x: Tensor): Tensor => emit(atanOp, [requireF32('atan', x)], {});
+/** log(1 + eˣ), without overflow. */
+export const softplus = (x: Tensor): Tensor => emit(softplusOp, [requireF32('softplus', x)], {});
+/** Error function 2 / √π ∫₀ˣ exp(-t²) dt. */
+export const erf = (x: Tensor): Tensor => emit(erfOp, [requireF32('erf', x)], {});
+/** max(x, 0); gradient 0 at 0. */
+export const relu = (x: Tensor): Tensor => emit(reluOp, [requireF32('relu', x)], {});
+/** x² */
+export const square = (x: Tensor): Tensor => mul(x, x);
+
+/** Logical not of a boolean tensor. */
+export function not(x: Tensor): Tensor {
+  if (x.dtype !== 'bool') throw new DTypeError('not', 'bool', x.dtype);
+  return emit(notOp, [x], {});
+}
+
+export const leakyReluOp = defineOp<'leakyRelu', { alpha: number }>({
+  name: 'leakyRelu',
+  kind: 'pointwise',
+  shape: ([x]) => x!.shape,
+  vjp: (dy, [x], { alpha }) => [where(gt(x!, 0), dy, mul(dy, alpha))],
+});
+
+/** x where x > 0, alpha x elsewhere; gradient alpha at 0. Notes 1.5. */
+export const leakyRelu = (x: Tensor, alpha = 0.01): Tensor =>
+  emit(leakyReluOp, [requireF32('leakyRelu', x)], { alpha });
+
+export const castOp = defineOp<'cast', { dtype: DType }>({
+  name: 'cast',
+  kind: 'pointwise',
+  shape: ([x]) => x!.shape,
+  dtype: (_, { dtype }) => dtype,
+  vjp: (dy, [x]) => [x!.dtype === 'f32' && dy.dtype === 'f32' ? dy : null],
+});
+
+/** Convert to another dtype: f32 to integer truncates; bool becomes 0 or 1; to bool is x ≠ 0. */
+export const cast = (x: Tensor, dtype: DType): Tensor =>
+  x.dtype === dtype ? x : emit(castOp, [x], { dtype });
+
+export const detachOp = defineOp<'detach'>({
+  name: 'detach',
+  kind: 'pointwise',
+  shape: ([x]) => x!.shape,
+  vjp: null,
+});
+
+/** The same values, through which no gradient flows. */
+export const detach = (x: Tensor): Tensor => emit(detachOp, [x], {});
+
+// --- Binary ----------------------------------------------------------------------------------
+
+type BinaryVjp = (dy: Tensor, a: Tensor, b: Tensor, y: Tensor) => [Tensor | null, Tensor | null];
+
+function binary<const Name extends string>(
+  name: Name,
+  vjp: BinaryVjp | null,
+  result?: DType,
+): Op<Name, NoAttrs> {
+  return defineOp<Name>({
+    name,
+    kind: 'pointwise',
+    shape: ([a]) => a!.shape,
+    dtype: ([a]) => result ?? a!.dtype,
+    vjp: vjp && ((dy, [a, b], _, y) => vjp(dy, a!, b!, y)),
+  });
+}
+
+/** Emit a binary op on operands brought to one shape and dtype; a number takes the other's dtype. */
+function emitBinary(op: Op<string, NoAttrs>, a: TensorLike, b: TensorLike): Tensor {
+  const like = a instanceof Tensor ? a : b instanceof Tensor ? b : null;
+  const [x, y] = [a, b].map((v) => (v instanceof Tensor ? v : fill(v, [], like?.dtype ?? 'f32'))) as [
+    Tensor,
+    Tensor,
+  ];
+  if (x.dtype !== y.dtype)
+    throw new DTypeError(
+      op.name,
+      'operands of one dtype',
+      `${x.dtype} and ${y.dtype}. Convert one with cast()`,
+    );
+  const shape = broadcastShapes(x.shape, y.shape);
+  if (!shape) throw new ShapeError(op.name, [x.shape, y.shape], 'shapes that broadcast');
+  return emit(op, [broadcast(x, shape), broadcast(y, shape)], {});
+}
+
+export const addOp = binary('add', (dy) => [dy, dy]);
+export const subOp = binary('sub', (dy) => [dy, neg(dy)]);
+export const mulOp = binary('mul', (dy, a, b) => [mul(dy, b), mul(dy, a)]);
+export const divOp = binary('div', (dy, _, b, y) => [div(dy, b), neg(mul(div(dy, b), y))]);
+// d aᵇ/da = b aᵇ⁻¹; d aᵇ/db = aᵇ log a, taken as 0 where a is 0
+export const powOp = binary('pow', (dy, a, b, y) => [
+  mul(dy, mul(b, pow(a, sub(b, 1)))),
+  mul(dy, where(gt(a, 0), mul(y, log(where(gt(a, 0), a, 1))), 0)),
+]);
+// Ties go to the first operand.
+export const maximumOp = binary('maximum', (dy, a, b) => [where(ge(a, b), dy, 0), where(ge(a, b), 0, dy)]);
+export const minimumOp = binary('minimum', (dy, a, b) => [where(le(a, b), dy, 0), where(le(a, b), 0, dy)]);
+export const eqOp = binary('eq', null, 'bool');
+export const neOp = binary('ne', null, 'bool');
+export const ltOp = binary('lt', null, 'bool');
+export const leOp = binary('le', null, 'bool');
+export const gtOp = binary('gt', null, 'bool');
+export const geOp = binary('ge', null, 'bool');
+export const andOp = binary('and', null, 'bool');
+export const orOp = binary('or', null, 'bool');
+
+/** a + b, broadcasting. */
+export const add = (a: TensorLike, b: TensorLike): Tensor => emitBinary(addOp, a, b);
+/** a - b, broadcasting. */
+export const sub = (a: TensorLike, b: TensorLike): Tensor => emitBinary(subOp, a, b);
+/** a · b element by element, broadcasting. */
+export const mul = (a: TensorLike, b: TensorLike): Tensor => emitBinary(mulOp, a, b);
+/** a / b, broadcasting; integers truncate. */
+export const div = (a: TensorLike, b: TensorLike): Tensor => emitBinary(divOp, a, b);
+/** aᵇ, broadcasting; a may be negative only where b is a whole number. */
+export const pow = (a: TensorLike, b: TensorLike): Tensor => emitBinary(powOp, a, b);
+/** The larger of a and b; a tie's gradient goes to a. */
+export const maximum = (a: TensorLike, b: TensorLike): Tensor => emitBinary(maximumOp, a, b);
+/** The smaller of a and b; a tie's gradient goes to a. */
+export const minimum = (a: TensorLike, b: TensorLike): Tensor => emitBinary(minimumOp, a, b);
+/** a = b, as bool. */
+export const eq = (a: TensorLike, b: TensorLike): Tensor => emitBinary(eqOp, a, b);
+/** a ≠ b, as bool. */
+export const ne = (a: TensorLike, b: TensorLike): Tensor => emitBinary(neOp, a, b);
+/** a < b, as bool. */
+export const lt = (a: TensorLike, b: TensorLike): Tensor => emitBinary(ltOp, a, b);
+/** a ≤ b, as bool. */
+export const le = (a: TensorLike, b: TensorLike): Tensor => emitBinary(leOp, a, b);
+/** a > b, as bool. */
+export const gt = (a: TensorLike, b: TensorLike): Tensor => emitBinary(gtOp, a, b);
+/** a ≥ b, as bool. */
+export const ge = (a: TensorLike, b: TensorLike): Tensor => emitBinary(geOp, a, b);
+
+function bothBool(op: string, a: Tensor, b: Tensor): void {
+  if (a.dtype !== 'bool' || b.dtype !== 'bool')
+    throw new DTypeError(op, 'bool and bool', `${a.dtype} and ${b.dtype}`);
+}
+
+/** Logical and of boolean tensors. */
+export function and(a: Tensor, b: Tensor): Tensor {
+  bothBool('and', a, b);
+  return emitBinary(andOp, a, b);
+}
+
+/** Logical or of boolean tensors. */
+export function or(a: Tensor, b: Tensor): Tensor {
+  bothBool('or', a, b);
+  return emitBinary(orOp, a, b);
+}
+
+// --- Selection -------------------------------------------------------------------------------
+
+export const whereOp = defineOp<'where'>({
+  name: 'where',
+  kind: 'pointwise',
+  shape: ([condition]) => condition!.shape,
+  dtype: ([, a]) => a!.dtype,
+  vjp: (dy, [condition]) => [
+    null,
+    where(condition!, dy, zerosLike(dy)),
+    where(condition!, zerosLike(dy), dy),
+  ],
+});
+
+/**
+ * a where `condition` holds, b elsewhere, broadcasting all three.
+ *
+ * @param condition bool, or i32 where anything but 0 means true
+ */
+export function where(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {
+  const chosen = condition.dtype === 'i32' ? cast(condition, 'bool') : condition;
+  if (chosen.dtype !== 'bool') throw new DTypeError('where', 'a bool or i32 condition', condition.dtype);
+  const like = a instanceof Tensor ? a : b instanceof Tensor ? b : null;
+  const [x, y] = [a, b].map((v) => (v instanceof Tensor ? v : fill(v, [], like?.dtype ?? 'f32'))) as [
+    Tensor,
+    Tensor,
+  ];
+  if (x.dtype !== y.dtype)
+    throw new DTypeError('where', 'branches of one dtype', `${x.dtype} and ${y.dtype}`);
+  const branches = broadcastShapes(x.shape, y.shape);
+  const shape = branches && broadcastShapes(branches, chosen.shape);
+  if (!shape) throw new ShapeError('where', [chosen.shape, x.shape, y.shape], 'shapes that broadcast');
+  return emit(whereOp, [broadcast(chosen, shape), broadcast(x, shape), broadcast(y, shape)], {});
+}
+
+/** x limited to [lower, upper]; gradient 1 inside, bounds included, 0 outside. */
+export function clamp(x: Tensor, lower: number | null, upper: number | null): Tensor {
+  const low = lower === null ? x : maximum(x, lower);
+  return upper === null ? low : minimum(low, upper);
+}
