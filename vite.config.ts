@@ -2,16 +2,21 @@ import { existsSync } from 'node:fs';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { launchOptions } from './scripts/find-browser.mjs';
-import { wgsl } from './scripts/vite-plugin-wgsl.ts';
+import { LIBRARY_BY_NAME, wgsl } from './scripts/vite-plugin-wgsl.ts';
 
-// Debian's Chromium brings the software GPU that Dawn needs on a machine without one
-const SWIFTSHADER_ICD = '/usr/lib/chromium/vk_swiftshader_icd.json';
+// Debian's Chromium brings the Vulkan loader and the software GPU that Dawn needs on a machine without either
+const CHROMIUM_LIBRARIES = '/usr/lib/chromium';
+const SWIFTSHADER_ICD = `${CHROMIUM_LIBRARIES}/vk_swiftshader_icd.json`;
+const dawnEnv = existsSync(SWIFTSHADER_ICD)
+  ? { VK_ICD_FILENAMES: SWIFTSHADER_ICD, LD_LIBRARY_PATH: CHROMIUM_LIBRARIES }
+  : {};
 
 const OP_TESTS = 'tests/ops/**/*.test.ts';
 const GPU_ONLY_TESTS = 'tests/**/*.gpu.test.ts';
 
 export default defineConfig({
   plugins: [wgsl()],
+  resolve: { alias: [LIBRARY_BY_NAME] },
   build: {
     target: 'es2023',
     minify: false,
@@ -46,7 +51,7 @@ export default defineConfig({
           pool: 'forks',
           include: [OP_TESTS],
           setupFiles: ['tests/setup-dawn.ts', 'tests/setup-gpu.ts'],
-          env: existsSync(SWIFTSHADER_ICD) ? { VK_ICD_FILENAMES: SWIFTSHADER_ICD } : {},
+          env: dawnEnv,
         },
       },
       {

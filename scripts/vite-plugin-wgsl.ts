@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 import { WgslParser } from 'wgsl_reflect/wgsl_reflect.module.js';
 
@@ -8,6 +9,12 @@ export interface ShaderBinding {
   name: string;
   kind: 'storage-read' | 'storage-read-write' | 'uniform';
 }
+
+/** Alias under which tests, demo and examples import the library as a user does, from its source. */
+export const LIBRARY_BY_NAME = {
+  find: /^chainrule$/,
+  replacement: fileURLToPath(new URL('../src/index.ts', import.meta.url)),
+};
 
 /** The part of wgsl_reflect's syntax tree that bindings are read from. */
 interface TopLevelNode {
