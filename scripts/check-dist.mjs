@@ -1,0 +1,45 @@
+// @ts-check
+// Checks what a user's bundle gets from dist/: a CPU-only import carries no shader, nobody gets the build-time reflector,
+// and no declaration needs @webgpu/types. Prints the minified sizes.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+/** @type {string[]} */
+const problems = [];
+
+for (const file of readdirSync('dist', { recursive: true, encoding: 'utf8' })) {
+  if (!/\.(js|d\.ts)$/.test(file)) continue;
+  const text = readFileSync(join('dist', file), 'utf8');
+  if (/WgslReflect|WgslParser/.test(text)) problems.push(`dist/${file} contains wgsl_reflect`);
+  if (file.endsWith('.d.ts') && /@webgpu\/types|\.wgsl['"]/.test(text)) {
+    problems.push(`dist/${file} refers to types that a user doesn't have`);
+  }
+}
+
+/** Bundles an import of these names, minified. @type {(names: string[]) => Promise<string>} */
+async function bundle(names) {
+  const { outputFiles } = await build({
+    stdin: { contents: `export { ${names.join(', ')} } from './dist/index.js'`, resolveDir: '.' },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    external: ['webgpu', 'node:*'],
+    write: false,
+    logLevel: 'error',
+  });
+  const [{ text }] = /** @type {[import('esbuild').OutputFile]} */ (outputFiles);
+  const kilobytes = [text, gzipSync(text)].map((bytes) => (bytes.length / 1000).toFixed(1));
+  console.log(`import { ${names.join(', ')} }: ${kilobytes[0]} kB minified, ${kilobytes[1]} kB gzipped`);
+  return text;
+}
+
+const { webgpu } = await import(join(process.cwd(), 'dist/index.js'));
+if (webgpu !== undefined) await bundle(['webgpu', 'compile', 'grad', 'nn', 'optim']);
+const cpuOnly = await bundle(['cpu', 'compile', 'grad', 'nn', 'optim']);
+if (/@compute|@workgroup_size|requestAdapter/.test(cpuOnly))
+  problems.push('a CPU-only import carries WebGPU code');
+
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length === 0 ? 0 : 1;
