@@ -15,6 +15,7 @@ export {
   type StepResult,
 } from './compile.ts';
 export { cpu } from './cpu/index.ts';
+export * as data from './data/index.ts';
 export {
   ArgumentError,
   ChainruleError,
