@@ -1,4 +1,4 @@
-import { formatShape, type Shape } from '../graph/index.ts';
+import { formatShape, type DType, type Shape } from '../graph/index.ts';
 import { input } from '../ops/index.ts';
 import type { Module } from './module.ts';
 
@@ -24,8 +24,13 @@ export interface Summary {
  * Output shapes and parameter counts of every module that runs when `model` sees one batch.
  *
  * @param inputShape with its batch axis, e.g. [1, 1, 28, 28]
+ * @param options `dtype` of the input: 'i32' for a model that starts with an embedding
  */
-export function summary(model: Module, inputShape: Shape): Summary {
+export function summary(
+  model: Module,
+  inputShape: Shape,
+  { dtype = 'f32' }: { dtype?: DType } = {},
+): Summary {
   const outputs = new Map<Module, Shape>();
   const modules = [...model.modules()];
   for (const [, module] of modules) {
@@ -38,7 +43,7 @@ export function summary(model: Module, inputShape: Shape): Summary {
   }
   const wasTraining = modules.map(([, module]) => module.training);
   try {
-    model.eval().forward(input('summary', inputShape, 'f32'));
+    model.eval().forward(input('summary', inputShape, dtype));
   } finally {
     modules.forEach(([, module], i) => {
       // Uncovers the method of the class again.
