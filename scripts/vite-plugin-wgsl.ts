@@ -8,6 +8,8 @@ export interface ShaderBinding {
   binding: number;
   name: string;
   kind: 'storage-read' | 'storage-read-write' | 'uniform';
+  /** Names of the struct members of a uniform, in order. */
+  members?: string[];
 }
 
 /** Alias under which tests, demo and examples import the library as a user does, from its source. */
@@ -23,6 +25,8 @@ interface TopLevelNode {
   storage?: string | null;
   access?: string | null;
   attributes?: { name: string; value: string | string[] | null }[] | null;
+  type?: { name: string } | null;
+  members?: { name: string }[];
 }
 
 /**
@@ -68,7 +72,8 @@ export function wgsl(): Plugin {
  */
 export function reflectBindings(source: string, file: string): ShaderBinding[] {
   const bindings: ShaderBinding[] = [];
-  for (const node of parse(source, file)) {
+  const nodes = parse(source, file);
+  for (const node of nodes) {
     if (node.astNodeType !== 'var') continue;
     const group = attribute(node, 'group');
     const binding = attribute(node, 'binding');
@@ -79,7 +84,9 @@ export function reflectBindings(source: string, file: string): ShaderBinding[] {
         `${file}: expected @group(0) @binding(<number>) on var ${name}, got @group(${group}) @binding(${binding})`,
       );
     }
-    bindings.push({ binding: Number(binding), name, kind: kindOf(node, file) });
+    const struct = nodes.find((other) => other.astNodeType === 'struct' && other.name === node.type?.name);
+    const members = struct?.members?.map((member) => member.name);
+    bindings.push({ binding: Number(binding), name, kind: kindOf(node, file), ...(members ? { members } : {}) });
   }
   bindings.sort((a, b) => a.binding - b.binding);
   for (const [i, { binding, name }] of bindings.entries()) {

@@ -7,6 +7,8 @@ declare module '*.wgsl' {
       readonly binding: number;
       readonly name: string;
       readonly kind: 'storage-read' | 'storage-read-write' | 'uniform';
+      /** Names of the struct members of a uniform, in order. */
+      readonly members?: readonly string[];
     }[];
   };
   export default shader;

@@ -44,3 +44,4 @@ export {
 export * as nn from './nn/index.ts';
 export * from './ops/public.ts';
 export * as optim from './optim/index.ts';
+export { webgpu, type AdapterInfo, type WebGpuDevice, type WebGpuOptions } from './webgpu/index.ts';

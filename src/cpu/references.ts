@@ -1,4 +1,4 @@
-import { bitsToNormals, bitsToUniform, randomBits, type Tensor } from '../graph/index.ts';
+import { bitsToNormals, bitsToUniform, randomBits, type Shape, type Tensor } from '../graph/index.ts';
 import {
   imageSizes,
   kernelSizes,
@@ -7,15 +7,12 @@ import {
   type ConvAttrs,
   type PoolAttrs,
 } from '../ops/index.ts';
-import type { PrimitiveAttrs, PrimitiveName } from '../ops/primitives.ts';
+import type { PrimitiveAttrs, PrimitiveName, SourceName } from '../ops/primitives.ts';
 import { forEachIndex, offsetOf, type NdArray } from './nd-array.ts';
 import { erf } from './special.ts';
 
 /** Fill `out.data` from the inputs. Plain loops, float64 arithmetic: these are the definitions. */
 type Reference<Attrs> = (inputs: readonly NdArray[], out: NdArray, attrs: Attrs, node: Tensor) => void;
-
-/** Ops whose values come from outside: the interpreter supplies them. */
-export type SourceName = 'input' | 'parameter' | 'constant' | 'hostScalar';
 
 const map1 =
   (f: (x: number) => number): Reference<unknown> =>
@@ -50,6 +47,7 @@ export const references: { [Name in Exclude<PrimitiveName, SourceName>]: Referen
   relu: map1((x) => (x > 0 ? x : x === x ? 0 : x)),
   not: map1((x) => (x ? 0 : 1)),
   detach: map1((x) => x),
+  copy: map1((x) => x),
   leakyRelu: ([x], out, { alpha }) => map1((v) => (v > 0 ? v : alpha * v))([x!], out, {}, undefined!),
   cast: ([x], out, { dtype }) =>
     map1(dtype === 'bool' ? (v) => (v !== 0 ? 1 : 0) : dtype === 'f32' ? (v) => v : Math.trunc)(
@@ -189,6 +187,19 @@ export const references: { [Name in Exclude<PrimitiveName, SourceName>]: Referen
     out.data.set(totals);
   },
 
+  conv2dWeightGradParts([x, dy], out, attrs, node) {
+    const size = out.data.length / attrs.parts;
+    const images = node.inputs[0]!.shape[0]! / attrs.parts;
+    const outputs = dy!.data.length / node.inputs[1]!.shape[0]!;
+    const totals = new Float64Array(out.data.length);
+    const weight = { shape: node.shape.slice(1) };
+    forEachTap(node.inputs[0]!, weight, node.inputs[1]!, attrs, (inImage, inWeight, inOutput) => {
+      const part = Math.floor(inOutput / outputs / images);
+      totals[part * size + inWeight]! += x!.data[inImage]! * dy!.data[inOutput]!;
+    });
+    out.data.set(totals);
+  },
+
   maxPool2d([x], out, attrs, node) {
     forEachWinner(x!, node.inputs[0]!, node, attrs, (winner, o) => (out.data[o] = x!.data[winner]!));
   },
@@ -298,7 +309,7 @@ function reduceFirst(
 /** Visit every product of a convolution as positions in the image, the weight and the output. */
 function forEachTap(
   image: Tensor,
-  weight: Tensor,
+  weight: { readonly shape: Shape },
   output: Tensor,
   attrs: ConvAttrs,
   visit: (inImage: number, inWeight: number, inOutput: number) => void,

@@ -67,3 +67,8 @@ export function sum(x: Tensor, { axes, keepdim = false }: ReduceOptions = {}): T
   const result = real.length === 0 ? x : emit(sumOp, [x], { axes: real });
   return reshape(result, keepdim ? withOnes(x.shape, list) : without(x.shape, list));
 }
+
+/** The sum op itself, without reshaping: `axes` sorted, removed from the result. */
+export function emitSum(x: Tensor, axes: readonly number[]): Tensor {
+  return emit(sumOp, [x], { axes });
+}

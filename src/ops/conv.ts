@@ -5,6 +5,7 @@ import {
   emit,
   ShapeError,
   type Op,
+  type Shape,
   type Tensor,
 } from '../graph/index.ts';
 import { pairOf } from './axes.ts';
@@ -37,14 +38,17 @@ export function windowOutputSize(
 }
 
 /** Logical sizes of an image tensor in either layout. */
-export function imageSizes(x: Tensor, channelsLast: boolean): { n: number; c: number; h: number; w: number } {
+export function imageSizes(
+  x: { readonly shape: Shape },
+  channelsLast: boolean,
+): { n: number; c: number; h: number; w: number } {
   const [n, a, b, c] = x.shape as [number, number, number, number];
   return channelsLast ? { n, h: a, w: b, c } : { n, c: a, h: b, w: c };
 }
 
 /** Logical sizes of a convolution weight in either layout; `i` counts the channels of one group. */
 export function kernelSizes(
-  weight: Tensor,
+  weight: { readonly shape: Shape },
   channelsLast: boolean,
 ): { o: number; i: number; kh: number; kw: number } {
   const [a, b, c, d] = weight.shape as [number, number, number, number];
@@ -131,6 +135,20 @@ export const conv2dWeightGradOp: Op<'conv2dWeightGrad', ConvAttrs & { readonly k
     },
   },
 );
+
+/**
+ * conv2dWeightGrad before its last sum: the batch in `parts` equal runs of images, one gradient each,
+ * along a new leading axis. Made by a pass, never by a user.
+ */
+export const conv2dWeightGradPartsOp = defineOp<
+  'conv2dWeightGradParts',
+  ConvAttrs & { readonly kernelSize: Pair; readonly parts: number }
+>({
+  name: 'conv2dWeightGradParts',
+  kind: 'kernel',
+  shape: (inputs, attrs) => [attrs.parts, ...conv2dWeightGradOp.shape(inputs, attrs)],
+  vjp: null,
+});
 
 export interface ConvOptions {
   /** Step of the window, ≥ 1; a pair is [vertical, horizontal]. */

@@ -124,6 +124,14 @@ export const detachOp = defineOp<'detach'>({
 /** The same values, through which no gradient flows. */
 export const detach = (x: Tensor): Tensor => emit(detachOp, [x], {});
 
+/** The same elements in a buffer of their own, in C order. Made by the planner, never by a user. */
+export const copyOp = defineOp<'copy'>({
+  name: 'copy',
+  kind: 'pointwise',
+  shape: ([x]) => x!.shape,
+  vjp: (dy) => [dy],
+});
+
 // --- Binary ----------------------------------------------------------------------------------
 
 type BinaryVjp = (dy: Tensor, a: Tensor, b: Tensor, y: Tensor) => [Tensor | null, Tensor | null];

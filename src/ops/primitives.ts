@@ -12,3 +12,27 @@ export type PrimitiveName = PrimitiveOp['name'];
 export type PrimitiveAttrs = {
   [Name in PrimitiveName]: AttrsOf<Extract<PrimitiveOp, { readonly name: Name }>>;
 };
+
+/** Ops whose values come from outside a step. */
+export type SourceName = 'input' | 'parameter' | 'constant' | 'hostScalar';
+export type ViewName = 'reshape' | 'permute' | 'broadcast' | 'slice';
+export type IndexedName = 'iota' | 'pad' | 'concat' | 'gather' | 'embedding' | 'random';
+/** Ops with a kernel file of their own. */
+export type KernelName =
+  | 'sum'
+  | 'max'
+  | 'argmax'
+  | 'matmul'
+  | 'conv2d'
+  | 'convTranspose2d'
+  | 'conv2dWeightGrad'
+  | 'conv2dWeightGradParts'
+  | 'maxPool2d'
+  | 'maxPool2dGrad'
+  | 'maxPool2dPick'
+  | 'avgPool2d'
+  | 'avgPool2dGrad'
+  | 'scatterAdd'
+  | 'embeddingGrad';
+/** Everything else: an op that no other list names must be in the elementwise table. */
+export type PointwiseName = Exclude<PrimitiveName, SourceName | ViewName | IndexedName | KernelName | 'fill'>;

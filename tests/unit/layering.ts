@@ -11,7 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   passes: ['graph', 'ops'],
   plan: ['graph', 'ops'],
   cpu: ['graph', 'ops'],
-  webgpu: ['graph', 'ops', 'plan', 'shaders'],
+  webgpu: ['graph', 'ops', 'passes', 'plan', 'shaders'],
   data: ['graph'],
 };
 

@@ -1,0 +1,4 @@
+// V is T itself.
+fn across_lanes(v: V) -> T {
+  return v;
+}

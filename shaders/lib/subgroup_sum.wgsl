@@ -1,0 +1,3 @@
+fn across_subgroup(value: T) -> T {
+  return subgroupAdd(value);
+}

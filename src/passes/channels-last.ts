@@ -1,0 +1,142 @@
+import {
+  emit,
+  inversePermutation,
+  isIdentityPermutation,
+  Parameter,
+  topologicalOrder,
+  type Tensor,
+  type Update,
+} from '../graph/index.ts';
+import { permute, type ConvAttrs } from '../ops/index.ts';
+import { withInputs } from './rewrite.ts';
+
+type Perm = readonly number[];
+
+const NHWC: Perm = [0, 2, 3, 1];
+const HWIO: Perm = [2, 3, 1, 0];
+
+/** Which inputs of each image op are images and which are weights. */
+const IMAGE_OPS: Readonly<Record<string, readonly Perm[]>> = {
+  conv2d: [NHWC, HWIO],
+  convTranspose2d: [NHWC, HWIO],
+  conv2dWeightGrad: [NHWC, NHWC],
+  maxPool2d: [NHWC],
+  maxPool2dGrad: [NHWC, NHWC],
+  maxPool2dPick: [NHWC, NHWC],
+  avgPool2d: [NHWC],
+  avgPool2dGrad: [NHWC],
+};
+
+/** A logical tensor held in another axis order: `physical` = permute(logical, perm). */
+interface Held {
+  readonly physical: Tensor;
+  readonly perm: Perm;
+}
+
+export interface ChannelsLast {
+  readonly outputs: readonly Tensor[];
+  /** Update values in the order their parameter is stored in. */
+  readonly updates: readonly Update[];
+  /** Axis order in which each parameter is stored; parameters not named here are stored as declared. */
+  readonly storage: ReadonlyMap<Parameter, Perm>;
+}
+
+/**
+ * The layout pass: users see NCHW images and OIHW weights, kernels get NHWC and HWIO, so that the
+ * channels are contiguous. Orders flow through elementwise ops and reductions, a permutation appears
+ * only where a value leaves the image ops, and weights are stored in HWIO so that they need none.
+ *
+ * @param stored the order of parameters that already live on the device
+ */
+export function channelsLast(
+  outputs: readonly Tensor[],
+  updates: readonly Update[],
+  stored: (parameter: Parameter) => Perm | null,
+): ChannelsLast {
+  const order = topologicalOrder([...outputs, ...updates.flat()]);
+  const storage = chooseStorage(order, stored);
+  const held = new Map<Tensor, Held>();
+
+  const identity = (node: Tensor): Perm => node.shape.map((_, axis) => axis);
+  const logical = (node: Tensor) =>
+    permute(held.get(node)!.physical, inversePermutation(held.get(node)!.perm));
+  const inOrder = (node: Tensor, perm: Perm) => {
+    const { physical, perm: has } = held.get(node)!;
+    return perm.every((axis, i) => axis === has[i]) ? physical : permute(logical(node), perm);
+  };
+  const keep = (node: Tensor): Held => ({
+    physical: withInputs(node, node.inputs.map(logical)),
+    perm: identity(node),
+  });
+
+  for (const node of order) {
+    const perms = IMAGE_OPS[node.op.name];
+    if (node instanceof Parameter && storage.has(node)) {
+      const perm = storage.get(node)!;
+      held.set(node, { physical: permute(node, perm), perm });
+    } else if (perms) {
+      const physical = emit(
+        node.op,
+        node.inputs.map((input, i) => inOrder(input, perms[i]!)),
+        { ...(node.attrs as ConvAttrs), channelsLast: true },
+      );
+      held.set(node, { physical, perm: node.op.name === 'conv2dWeightGrad' ? HWIO : NHWC });
+    } else if (node.op.kind === 'pointwise' && node.inputs.length > 0) {
+      const perm =
+        node.inputs.map((input) => held.get(input)!.perm).find((p) => !isIdentityPermutation(p)) ??
+        identity(node);
+      held.set(node, {
+        physical: emit(
+          node.op,
+          node.inputs.map((input) => inOrder(input, perm)),
+          node.attrs,
+        ),
+        perm,
+      });
+    } else if (node.op.name === 'sum' || node.op.name === 'max' || node.op.name === 'argmax') {
+      held.set(node, reduceInPlace(node, held.get(node.inputs[0]!)!));
+    } else {
+      held.set(node, keep(node));
+    }
+  }
+  return {
+    outputs: outputs.map(logical),
+    updates: updates.map(([parameter, value]) => [
+      parameter,
+      inOrder(value, storage.get(parameter) ?? identity(parameter)),
+    ]),
+    storage,
+  };
+}
+
+/** Weights that only convolutions order, and whatever is stored like them, go to HWIO. */
+function chooseStorage(
+  order: readonly Tensor[],
+  stored: (parameter: Parameter) => Perm | null,
+): Map<Parameter, Perm> {
+  const weights = new Set<Tensor>();
+  for (const node of order) {
+    const perms = IMAGE_OPS[node.op.name];
+    perms?.forEach(
+      (perm, i) => perm === HWIO && node.inputs[i] instanceof Parameter && weights.add(node.inputs[i]),
+    );
+  }
+  const storage = new Map<Parameter, Perm>();
+  for (const node of order) {
+    if (!(node instanceof Parameter)) continue;
+    const leader = node.like ?? node;
+    const perm = stored(node) ?? stored(leader) ?? (weights.has(leader) ? HWIO : null);
+    if (perm && !isIdentityPermutation(perm)) storage.set(node, perm);
+  }
+  return storage;
+}
+
+/** A reduction of a held tensor: the same axes under their physical numbers. */
+function reduceInPlace(node: Tensor, { physical, perm }: Held): Held {
+  const axes = (node.op.name === 'sum' ? node.attrs.axes : [node.attrs.axis]) as readonly number[];
+  const moved = axes.map((axis) => perm.indexOf(axis)).sort((a, b) => a - b);
+  const attrs = node.op.name === 'sum' ? { axes: moved } : { axis: moved[0] };
+  const remaining = perm.filter((axis) => !axes.includes(axis));
+  const ranks = [...remaining].sort((a, b) => a - b);
+  return { physical: emit(node.op, [physical], attrs), perm: remaining.map((axis) => ranks.indexOf(axis)) };
+}

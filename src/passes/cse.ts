@@ -1,0 +1,19 @@
+import { Parameter, type Tensor } from '../graph/index.ts';
+import { rewrite, withInputs } from './rewrite.ts';
+
+/**
+ * Common-subexpression elimination: equal ops on equal inputs become one node. Values from outside stay
+ * apart, and so do random draws, whose attributes name their stream.
+ */
+export function eliminateCommonSubexpressions(roots: readonly Tensor[]): Tensor[] {
+  const known = new Map<string, Tensor>();
+  return rewrite(roots, (node, inputs) => {
+    if (node instanceof Parameter || node.op.kind === 'source') return node;
+    const key = `${node.op.name} ${inputs.map((input) => input.id).join(' ')} ${node.dtype} ${node.shape.join(' ')} ${JSON.stringify(node.attrs)}`;
+    const twin = known.get(key);
+    if (twin) return twin;
+    const kept = withInputs(node, inputs);
+    known.set(key, kept);
+    return kept;
+  });
+}

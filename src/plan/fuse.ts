@@ -1,0 +1,223 @@
+import type { Parameter, Tensor } from '../graph/index.ts';
+import type { Prepared } from './prepare.ts';
+import { isContiguous } from './view.ts';
+
+/** One dispatch: an optional kernel op with the elementwise work before and after it. */
+export interface Kernel {
+  /** The op that has a kernel file; `null` for purely elementwise work. */
+  anchor: Tensor | null;
+  /** Elementwise nodes computed while reading the anchor's input (reductions only), in order. */
+  prologue: Tensor[];
+  /** Elementwise nodes computed from the anchor's result, or from loads alone, in order. */
+  epilogue: Tensor[];
+  /** Nodes of this kernel that are written to buffers. */
+  stores: Tensor[];
+}
+
+export interface FuseLimits {
+  /** Storage buffers that one dispatch may bind. */
+  readonly maxBindings: number;
+}
+
+/** Longer elementwise text gains nothing and costs compile time. */
+const MAX_OPS = 64;
+
+const isElementwise = (node: Tensor) =>
+  (node.op.kind === 'pointwise' || node.op.kind === 'indexed') && node.op.name !== 'fill';
+
+/** Element i of `node` needs exactly element i of this input. */
+const readsInPlace = (node: Tensor, input: number) =>
+  node.op.kind === 'pointwise' || (node.op.name === 'gather' && input === 1);
+
+/** Reductions can compute what they read. */
+const takesPrologue = (node: Tensor) => node.op.name === 'sum' || node.op.name === 'max';
+
+/** Matmul, convolutions, pools and reductions can go on computing with what they would store. */
+const takesEpilogue = (node: Tensor) =>
+  node.op.name !== 'argmax' && node.op.name !== 'scatterAdd' && node.op.name !== 'embeddingGrad';
+
+interface Use {
+  readonly user: Tensor;
+  /** The user reads it element by element in its own order. */
+  readonly inPlace: boolean;
+}
+
+interface Group {
+  readonly height: number;
+  members: Set<Tensor>;
+  stores: Set<Tensor>;
+  /** Bases read from outside. */
+  reads: Set<Tensor>;
+}
+
+/**
+ * Partition the graph into kernels.
+ *
+ * Elementwise nodes are grouped from the results backwards, as late as possible. A node's height is the
+ * number of group borders on its longest way to a result; a node joins its users' group when it has their
+ * height. Every edge between groups lowers the height, so the groups never depend on each other in a circle.
+ * Then a kernel op takes in the group that alone consumes it (epilogue), and a reduction the group that
+ * feeds it alone (prologue).
+ */
+export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings }: FuseLimits): Kernel[] {
+  const uses = findUses(order, views);
+  const results = new Set<Tensor>([...outputs, ...updates.keys()]);
+  const groupOf = new Map<Tensor, Group>();
+  const groups = new Set<Group>();
+
+  const basesOf = (node: Tensor) =>
+    node.inputs.map((input) => views.get(input)!.base).filter((base) => base.op.name !== 'fill');
+
+  const fits = (members: Set<Tensor>, stores: Set<Tensor>, reads: Set<Tensor>) => {
+    // A parameter updated in place is read and written through one binding.
+    const inPlace = [...stores].filter((node) => updates.has(node) && reads.has(updates.get(node)!)).length;
+    return members.size <= MAX_OPS && stores.size + reads.size - inPlace <= maxBindings;
+  };
+
+  /** Join `node` and the groups of its users into one, if that fits. */
+  const join = (node: Tensor, among: readonly Group[], stored: boolean): boolean => {
+    const members = new Set([...among.flatMap((group) => [...group.members]), node]);
+    const stores = new Set(among.flatMap((group) => [...group.stores]));
+    if (stored) stores.add(node);
+    const reads = new Set([...among.flatMap((group) => [...group.reads]), ...basesOf(node)]);
+    for (const member of members) reads.delete(member);
+    if (!fits(members, stores, reads)) return false;
+    const joined: Group = { height: among[0]!.height, members, stores, reads };
+    for (const group of among) groups.delete(group);
+    groups.add(joined);
+    for (const member of members) groupOf.set(member, joined);
+    return true;
+  };
+
+  for (const node of [...order].reverse()) {
+    if (node.op.kind === 'source') continue;
+    const nodeUses = uses.get(node)!;
+    const elementwise = isElementwise(node);
+    const mayJoin = (use: Use) => elementwise && use.inPlace && isElementwise(use.user);
+    const heightOver = (use: Use) => groupOf.get(use.user)!.height + (mayJoin(use) ? 0 : 1);
+    const height = nodeUses.reduce((most, use) => Math.max(most, heightOver(use)), 0);
+    const joinable = new Set(
+      nodeUses
+        .filter((use) => mayJoin(use) && groupOf.get(use.user)!.height === height)
+        .map((use) => groupOf.get(use.user)!),
+    );
+    const isInside = (use: Use) => mayJoin(use) && joinable.has(groupOf.get(use.user)!);
+    const stored = results.has(node) || !nodeUses.every(isInside);
+    if (joinable.size > 0 && join(node, [...joinable], stored)) continue;
+    const group: Group = {
+      height: joinable.size > 0 ? height + 1 : height,
+      members: new Set([node]),
+      stores: new Set([node]),
+      reads: new Set(basesOf(node)),
+    };
+    groups.add(group);
+    groupOf.set(node, group);
+  }
+
+  const kernels = new Map<Group, Kernel>();
+  for (const group of groups) {
+    const members = [...group.members].sort((a, b) => a.id - b.id);
+    const anchor = isElementwise(members[0]!) ? null : members[0]!;
+    kernels.set(group, {
+      anchor,
+      prologue: [],
+      epilogue: anchor ? [] : members,
+      stores: [...group.stores].sort((a, b) => a.id - b.id),
+    });
+  }
+  // Later nodes first: an anchor near the result leaves earlier groups free for other anchors.
+  for (const node of [...order].reverse()) if (node.op.kind === 'kernel') absorbEpilogue(node);
+  for (const node of order) if (node.op.kind === 'kernel') absorbPrologue(node);
+  return [...kernels.values()];
+
+  function absorbEpilogue(anchor: Tensor): void {
+    const users = new Set(uses.get(anchor)!.map((use) => groupOf.get(use.user)!));
+    const [consumer] = users;
+    const target = consumer && kernels.get(consumer);
+    if (!takesEpilogue(anchor) || results.has(anchor) || users.size !== 1 || !target || target.anchor) return;
+    if (!uses.get(anchor)!.every((use) => use.inPlace && isElementwise(use.user))) return;
+    const own = groupOf.get(anchor)!;
+    const reads = new Set([...consumer.reads, ...own.reads]);
+    reads.delete(anchor);
+    if (!fits(consumer.members, consumer.stores, reads)) return;
+    // Reading a parameter as an operand while another invocation stores its next value is a race.
+    if (target.stores.some((node) => updates.has(node) && own.reads.has(updates.get(node)!))) return;
+    target.anchor = anchor;
+    consumer.reads = reads;
+    consumer.members.add(anchor);
+    kernels.delete(own);
+    groups.delete(own);
+    groupOf.set(anchor, consumer);
+  }
+
+  function absorbPrologue(anchor: Tensor): void {
+    if (!takesPrologue(anchor)) return;
+    const own = groupOf.get(anchor)!;
+    const view = views.get(anchor.inputs[0]!)!;
+    const producer = groupOf.get(view.base);
+    const source = producer && kernels.get(producer);
+    if (!source || source.anchor || !isContiguous(view)) return;
+    const onlyUse =
+      uses.get(view.base)!.length === 1 && source.stores.length === 1 && !results.has(view.base);
+    if (!onlyUse) return;
+    const reads = new Set([...own.reads, ...producer.reads]);
+    reads.delete(view.base);
+    if (!fits(new Set([...own.members, ...producer.members]), own.stores, reads)) return;
+    const target = kernels.get(own)!;
+    if (target.stores.some((node) => updates.has(node) && producer.reads.has(updates.get(node)!))) return;
+    target.prologue = source.epilogue;
+    own.reads = reads;
+    kernels.delete(producer);
+    groups.delete(producer);
+    for (const member of producer.members) groupOf.set(member, own);
+  }
+}
+
+function findUses(order: readonly Tensor[], views: Prepared['views']): Map<Tensor, Use[]> {
+  const uses = new Map<Tensor, Use[]>(order.map((node) => [node, []]));
+  for (const user of order) {
+    user.inputs.forEach((input, i) => {
+      const view = views.get(input)!;
+      const inPlace = readsInPlace(user, i) && isContiguous(view) && view.base.size === user.size;
+      uses.get(view.base)?.push({ user, inPlace });
+    });
+  }
+  return uses;
+}
+
+/** The tensors a kernel reads from buffers, each once. */
+export function readsOf(kernel: Kernel, views: Prepared['views']): Tensor[] {
+  const inside = new Set<Tensor>([...kernel.prologue, ...kernel.epilogue]);
+  if (kernel.anchor) inside.add(kernel.anchor);
+  const reads = new Set<Tensor>();
+  for (const node of inside) {
+    for (const input of node.inputs) {
+      const { base } = views.get(input)!;
+      if (!inside.has(base) && base.op.name !== 'fill') reads.add(base);
+    }
+  }
+  return [...reads];
+}
+
+/** Parameters of `updates` that a kernel stores although it also reads them out of step with its stores. */
+export function racingUpdates(kernel: Kernel, { views, updates }: Prepared): Parameter[] {
+  const stored = new Map(
+    kernel.stores.filter((node) => updates.has(node)).map((node) => [updates.get(node) as Tensor, node]),
+  );
+  const racing: Parameter[] = [];
+  const check = (node: Tensor, evaluatedInPlace: boolean) => {
+    node.inputs.forEach((input, i) => {
+      const view = views.get(input)!;
+      const value = stored.get(view.base);
+      if (
+        value &&
+        !(evaluatedInPlace && readsInPlace(node, i) && isContiguous(view) && view.base.size === node.size)
+      )
+        racing.push(view.base as Parameter);
+    });
+  };
+  if (kernel.anchor) check(kernel.anchor, false);
+  for (const node of kernel.prologue) check(node, false);
+  for (const node of kernel.epilogue) check(node, true);
+  return racing;
+}

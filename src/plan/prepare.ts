@@ -1,0 +1,96 @@
+import { emit, Tensor, topologicalOrder, type Parameter } from '../graph/index.ts';
+import { copyOp } from '../ops/index.ts';
+import { applyView, isContiguous, ownView, type StorageOrder, type View } from './view.ts';
+
+/** A graph in which every tensor that a kernel reads or writes has a place in some buffer. */
+export interface Prepared {
+  /** All nodes but views and fills, inputs before users. */
+  readonly order: readonly Tensor[];
+  /** Where each input of those nodes is found. */
+  readonly views: ReadonlyMap<Tensor, View>;
+  readonly outputs: readonly Tensor[];
+  /** The value of each update, written straight into the parameter's buffer. */
+  readonly updates: ReadonlyMap<Tensor, Parameter>;
+}
+
+/**
+ * Resolve views to strides over their base and insert a `copy` wherever strides do not suffice: a
+ * reshape across strides, an operand that a kernel wants in C order, a result that is a view or a source.
+ *
+ * @param outputs results to be read back
+ * @param updates parameters and their next values, in storage order
+ * @param separate parameters whose next value must not be computed in place
+ */
+export function prepare(
+  outputs: readonly Tensor[],
+  updates: readonly (readonly [Parameter, Tensor])[],
+  storage: StorageOrder,
+  separate: ReadonlySet<Parameter>,
+): Prepared {
+  const views = new Map<Tensor, View>();
+  const replaced = new Map<Tensor, Tensor>();
+  const copies = new Map<Tensor, Tensor>();
+
+  const adopt = (node: Tensor, view = ownView(node, storage)) => (views.set(node, view), node);
+  const copyOf = (node: Tensor) => {
+    let copy = copies.get(node);
+    if (!copy) copies.set(node, (copy = adopt(emit(copyOp, [node], {}))));
+    return copy;
+  };
+
+  for (const node of topologicalOrder([...outputs, ...updates.map(([, value]) => value)])) {
+    let inputs = node.inputs.map((input) => replaced.get(input)!);
+    if (node.op.kind === 'view') {
+      const direct = applyView(node, views.get(inputs[0]!)!);
+      if (!direct) inputs = [copyOf(inputs[0]!)];
+      const view = direct ?? applyView(node, views.get(inputs[0]!)!)!;
+      replaced.set(node, adopt(remake(node, inputs), view));
+      continue;
+    }
+    if (node.op.kind === 'kernel') {
+      inputs = inputs.map((input) =>
+        kernelCanRead(node, views.get(input)!) && input.op.name !== 'fill' ? input : copyOf(input),
+      );
+    }
+    replaced.set(node, adopt(remake(node, inputs)));
+  }
+
+  // A result needs a buffer of its own: not a view, not a source, and not the same node twice.
+  const taken = new Set<Tensor>();
+  const result = (node: Tensor, needsOwn: boolean) => {
+    const value = replaced.get(node)!;
+    const owns = value.op.kind !== 'view' && value.op.kind !== 'source' && value.op.name !== 'fill';
+    if (owns && !needsOwn && !taken.has(value)) {
+      taken.add(value);
+      return value;
+    }
+    const copy = adopt(emit(copyOp, [value], {}));
+    taken.add(copy);
+    return copy;
+  };
+  const finalOutputs = outputs.map((node) => {
+    const value = replaced.get(node)!;
+    return taken.has(value) ? value : result(node, false);
+  });
+  const finalUpdates = new Map(
+    updates.map(([parameter, value]) => [result(value, separate.has(parameter)), parameter]),
+  );
+  const order = topologicalOrder([...finalOutputs, ...finalUpdates.keys()]).filter(
+    (node) => node.op.kind !== 'view' && node.op.name !== 'fill',
+  );
+  return { order, views, outputs: finalOutputs, updates: finalUpdates };
+}
+
+function remake(node: Tensor, inputs: readonly Tensor[]): Tensor {
+  return inputs.every((input, i) => input === node.inputs[i])
+    ? node
+    : new Tensor(node.op, inputs, node.attrs, node.shape, node.dtype);
+}
+
+/** Kernels read C order; reductions read through generated code, and matmul also one matrix for a whole batch. */
+function kernelCanRead(node: Tensor, view: View): boolean {
+  if (isContiguous(view) || ['sum', 'max', 'argmax'].includes(node.op.name)) return true;
+  if (node.op.name !== 'matmul' || view.offset !== 0) return false;
+  const matrix = { ...view, shape: view.shape.slice(-2), strides: view.strides.slice(-2) };
+  return isContiguous(matrix) && view.strides.slice(0, -2).every((stride) => stride === 0);
+}

@@ -1,0 +1,97 @@
+import type { Parameter, Tensor } from '../graph/index.ts';
+import { readsOf, type Kernel } from './fuse.ts';
+import type { Prepared } from './prepare.ts';
+
+/**
+ * Order kernels so that each runs after those that produce what it reads, and a parameter's update after
+ * every kernel that reads the old value. Among ready kernels the one traced first goes first.
+ *
+ * @returns the order, or the parameters whose in-place updates make one impossible
+ */
+export function schedule(
+  kernels: readonly Kernel[],
+  prepared: Prepared,
+): { order: Kernel[] } | { blocked: Parameter[] } {
+  const producer = new Map<Tensor, Kernel>();
+  const writer = new Map<Tensor, Kernel>();
+  for (const kernel of kernels) {
+    for (const node of kernel.stores) {
+      producer.set(node, kernel);
+      const parameter = prepared.updates.get(node);
+      if (parameter) writer.set(parameter, kernel);
+    }
+  }
+  const after = new Map<Kernel, Set<Kernel>>(kernels.map((kernel) => [kernel, new Set()]));
+  for (const kernel of kernels) {
+    for (const read of readsOf(kernel, prepared.views)) {
+      const before = producer.get(read);
+      if (before && before !== kernel) after.get(before)!.add(kernel);
+      const update = writer.get(read);
+      if (update && update !== kernel) after.get(kernel)!.add(update);
+    }
+  }
+  const waiting = new Map<Kernel, number>(kernels.map((kernel) => [kernel, 0]));
+  for (const next of after.values()) for (const kernel of next) waiting.set(kernel, waiting.get(kernel)! + 1);
+
+  const ready = new Heap<Kernel>(lastId);
+  for (const kernel of kernels) if (waiting.get(kernel) === 0) ready.push(kernel);
+  const order: Kernel[] = [];
+  for (let kernel = ready.pop(); kernel; kernel = ready.pop()) {
+    order.push(kernel);
+    for (const next of after.get(kernel)!) {
+      waiting.set(next, waiting.get(next)! - 1);
+      if (waiting.get(next) === 0) ready.push(next);
+    }
+  }
+  if (order.length === kernels.length) return { order };
+  const stuck = kernels.filter((kernel) => waiting.get(kernel)! > 0);
+  return {
+    blocked: stuck.flatMap((kernel) => kernel.stores.flatMap((node) => prepared.updates.get(node) ?? [])),
+  };
+}
+
+/** The id of the last node a kernel computes: its place in the trace. */
+function lastId({ anchor, epilogue }: Kernel): number {
+  return Math.max(anchor?.id ?? 0, epilogue.at(-1)?.id ?? 0);
+}
+
+/** A binary heap, smallest key first. */
+class Heap<T> {
+  readonly #items: { key: number; item: T }[] = [];
+  readonly #keyOf: (item: T) => number;
+
+  constructor(keyOf: (item: T) => number) {
+    this.#keyOf = keyOf;
+  }
+
+  push(item: T): void {
+    const items = this.#items;
+    const entry = { key: this.#keyOf(item), item };
+    let i = items.push(entry) - 1;
+    for (
+      let parent = (i - 1) >> 1;
+      i > 0 && items[parent]!.key > entry.key;
+      i = parent, parent = (i - 1) >> 1
+    )
+      items[i] = items[parent]!;
+    items[i] = entry;
+  }
+
+  pop(): T | undefined {
+    const items = this.#items;
+    const top = items[0];
+    const last = items.pop();
+    if (!top || !last || items.length === 0) return top?.item;
+    let i = 0;
+    for (;;) {
+      let child = 2 * i + 1;
+      if (child >= items.length) break;
+      if (child + 1 < items.length && items[child + 1]!.key < items[child]!.key) child++;
+      if (items[child]!.key >= last.key) break;
+      items[i] = items[child]!;
+      i = child;
+    }
+    items[i] = last;
+    return top.item;
+  }
+}

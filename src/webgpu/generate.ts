@@ -1,0 +1,553 @@
+import { stridesOf, type DType, type Shape, type Tensor } from '../graph/index.ts';
+import type { RandomAttrs } from '../ops/index.ts';
+import type { PointwiseName } from '../ops/primitives.ts';
+import { collapse, isContiguous, type Axis, type Kernel, type Plan, type View } from '../plan/index.ts';
+
+/** Elements that one call of a generated function computes. */
+export type Width = 1 | 4;
+
+/** A buffer that generated code reads or writes. */
+export interface GeneratedBinding {
+  readonly name: string;
+  readonly target: BufferOf;
+  readonly access: 'read' | 'read_write';
+  readonly type: string;
+}
+
+/** Whose buffer a binding means: a node's (or, for an update, its parameter's), or the block of host scalars. */
+export type BufferOf = { readonly node: Tensor } | 'scalars';
+
+export interface Generated {
+  readonly code: string;
+  readonly bindings: readonly GeneratedBinding[];
+  /** Contents of the `dims` uniform. */
+  readonly dims: readonly number[];
+}
+
+const STORED: Readonly<Record<DType, string>> = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' };
+const VECTOR: Readonly<Record<DType, string>> = {
+  f32: 'vec4f',
+  i32: 'vec4i',
+  u32: 'vec4u',
+  bool: 'vec4<bool>',
+};
+
+/** The WGSL type of `width` elements in registers. */
+export const valueType = (dtype: DType, width: Width) => (width === 4 ? VECTOR[dtype] : dtype);
+
+/** How one read finds its elements, for the `width` elements that begin at flat index i of the reader. */
+type Access =
+  | { readonly kind: 'vector'; readonly offset: string } // `width` neighbours, aligned
+  | { readonly kind: 'splat'; readonly offset: string } // one element for all lanes
+  | { readonly kind: 'lanes'; readonly offsets: readonly string[] };
+
+interface Buffer {
+  readonly name: string;
+  readonly target: BufferOf;
+  readonly dtype: DType;
+  stored: boolean;
+  /** Bound as array<vec4>: every access takes aligned groups of four. */
+  vector: boolean;
+}
+
+/**
+ * Writes the generated functions of one kernel: `element` (what a reduction reads) and `epilogue` (what
+ * happens to a result), or `map` when there is no kernel op. This file is the only one that builds WGSL text.
+ */
+export class Generator {
+  readonly #plan: Plan;
+  readonly #scalarIndex: ReadonlyMap<Tensor, number>;
+  readonly #buffers = new Map<Tensor | 'scalars', Buffer>();
+  readonly #dims: number[] = [];
+  readonly #dimIndex = new Map<number, number>();
+  readonly #functions: string[] = [];
+  readonly #helpers = new Map<string, string>();
+
+  constructor(
+    plan: Plan,
+    kernel: Kernel,
+    scalarIndex: ReadonlyMap<Tensor, number>,
+    epilogueWidth: Width,
+    prologueWidth: Width,
+  ) {
+    this.#plan = plan;
+    this.#scalarIndex = scalarIndex;
+    this.#scanBuffers(kernel, epilogueWidth, prologueWidth);
+    if (kernel.anchor && readsThroughElement(kernel.anchor)) this.#writeElement(kernel, prologueWidth);
+    this.#writeEpilogue(kernel, epilogueWidth);
+  }
+
+  /** The text with bindings numbered from `firstBinding`. */
+  finish(firstBinding: number): Generated {
+    const bindings = [...this.#buffers.values()].map((buffer): GeneratedBinding => {
+      const element = STORED[buffer.dtype];
+      return {
+        name: buffer.name,
+        target: buffer.target,
+        access: buffer.stored ? 'read_write' : 'read',
+        type: buffer.vector ? `vec4<${element}>` : element,
+      };
+    });
+    let number = firstBinding;
+    const lines: string[] = [];
+    if (this.#dims.length > 0)
+      lines.push(
+        `@group(0) @binding(${number++}) var<uniform> dims: array<vec4u, ${Math.ceil(this.#dims.length / 4)}>;`,
+      );
+    for (const { name, access, type } of bindings)
+      lines.push(`@group(0) @binding(${number++}) var<storage, ${access}> ${name}: array<${type}>;`);
+    return {
+      code: [...lines, ...this.#helpers.values(), ...this.#functions].join('\n'),
+      bindings,
+      dims: this.#dims,
+    };
+  }
+
+  // --- Buffers -------------------------------------------------------------------------------
+
+  /** Find every buffer, whether it is written, and whether all its accesses are whole vectors. */
+  #scanBuffers(kernel: Kernel, epilogueWidth: Width, prologueWidth: Width): void {
+    const inside = new Set<Tensor>([...kernel.prologue, ...kernel.epilogue]);
+    if (kernel.anchor) inside.add(kernel.anchor);
+    const scan = (nodes: readonly Tensor[], width: Width) => {
+      for (const node of nodes) {
+        node.inputs.forEach((input, i) => {
+          const view = this.#plan.views.get(input)!;
+          if (inside.has(view.base) || view.base.op.name === 'fill') return;
+          const whole = width === 4 && isPointwiseRead(node, i) && this.#isVector(view);
+          const buffer = this.#buffer(view.base);
+          buffer.vector &&= whole;
+        });
+      }
+    };
+    if (kernel.anchor && readsThroughElement(kernel.anchor)) scan([kernel.anchor], prologueWidth);
+    scan(kernel.prologue, prologueWidth);
+    scan(kernel.epilogue, epilogueWidth);
+    for (const node of kernel.stores) {
+      const buffer = this.#buffer(this.#plan.updates.get(node) ?? node);
+      buffer.stored = true;
+      buffer.vector &&= epilogueWidth === 4;
+    }
+  }
+
+  #buffer(base: Tensor): Buffer {
+    // A node that is a parameter's next value lives in the parameter's buffer.
+    const owner = this.#plan.updates.get(base) ?? base;
+    const key = base.op.name === 'hostScalar' ? 'scalars' : owner;
+    let buffer = this.#buffers.get(key);
+    if (!buffer) {
+      const scalars = key === 'scalars';
+      buffer = {
+        name: scalars ? 'scalars' : `buffer${this.#buffers.size}`,
+        target: scalars ? 'scalars' : { node: owner },
+        dtype: base.dtype,
+        stored: false,
+        vector: !scalars,
+      };
+      this.#buffers.set(key, buffer);
+    }
+    return buffer;
+  }
+
+  // --- Functions -----------------------------------------------------------------------------
+
+  /** `fn element(i) -> value`: the elements i, i + 1, … of the anchor's input. */
+  #writeElement({ anchor, prologue }: Kernel, width: Width): void {
+    const values = new Map<Tensor, string>();
+    const lines = this.#compute(prologue, values, width);
+    const result = this.#read(anchor!, 0, values, width, true);
+    this.#functions.push(
+      `fn element(i: u32) -> ${valueType(anchor!.inputs[0]!.dtype, width)} {`,
+      ...lines,
+      `  return ${result};`,
+      '}',
+    );
+  }
+
+  /** `fn epilogue(i, value)`, or `fn map(i)` without an anchor: computes and stores elements i, i + 1, … */
+  #writeEpilogue({ anchor, epilogue, stores }: Kernel, width: Width): void {
+    const values = new Map<Tensor, string>();
+    if (anchor) values.set(anchor, 'value');
+    const lines = this.#compute(epilogue, values, width);
+    for (const node of stores) lines.push(...this.#store(node, values.get(node)!, width));
+    const head = anchor
+      ? `fn epilogue(i: u32, value: ${valueType(anchor.dtype, width)}) {`
+      : 'fn map(i: u32) {';
+    this.#functions.push(head, ...lines, '}');
+  }
+
+  #compute(nodes: readonly Tensor[], values: Map<Tensor, string>, width: Width): string[] {
+    return nodes.map((node) => {
+      const name = `v${values.size}`;
+      const expression =
+        node.op.kind === 'indexed'
+          ? this.#indexed(node, values, width)
+          : this.#pointwise(node, values, width);
+      values.set(node, name);
+      return `  let ${name} = ${expression};`;
+    });
+  }
+
+  #store(node: Tensor, value: string, width: Width): string[] {
+    const buffer = this.#buffer(node);
+    const stored =
+      node.dtype === 'bool'
+        ? `select(${buffer.vector ? 'vec4u(0u), vec4u(1u)' : width === 4 ? 'vec4u(0u), vec4u(1u)' : '0u, 1u'}, ${value})`
+        : value;
+    if (width === 1) return [`  ${buffer.name}[i] = ${stored};`];
+    if (buffer.vector) return [`  ${buffer.name}[i >> 2u] = ${stored};`];
+    return [0, 1, 2, 3].map((lane) => `  ${buffer.name}[i + ${lane}u] = (${stored})[${lane}];`);
+  }
+
+  // --- Reads ---------------------------------------------------------------------------------
+
+  /** The value of input `position` of `node` at flat index i of `node`. */
+  #read(
+    node: Tensor,
+    position: number,
+    values: ReadonlyMap<Tensor, string>,
+    width: Width,
+    inPlace = isPointwiseRead(node, position),
+  ): string {
+    const input = node.inputs[position]!;
+    const view = this.#plan.views.get(input)!;
+    if (view.base.op.name === 'fill') return literal(view.base.attrs.value, input.dtype, width);
+    if (inPlace && isContiguous(view) && values.has(view.base)) return values.get(view.base)!;
+    return this.#load(view, this.#access(view, width), width);
+  }
+
+  #load(view: View, access: Access, width: Width): string {
+    const buffer = this.#buffer(view.base);
+    const { dtype } = view.base;
+    const at = (offset: string) =>
+      buffer.vector ? `${buffer.name}[(${offset}) >> 2u][(${offset}) & 3u]` : `${buffer.name}[${offset}]`;
+    const typed = (text: string) =>
+      dtype === 'bool' ? `(${text} != ${width === 4 ? 'vec4u(0u)' : '0u'})` : text;
+    if (width === 1) return typed(at(access.kind === 'lanes' ? access.offsets[0]! : access.offset));
+    const vector = `vec4<${STORED[dtype]}>`;
+    if (access.kind === 'splat') return typed(`${vector}(${at(access.offset)})`);
+    if (access.kind === 'vector') {
+      if (buffer.vector) return typed(`${buffer.name}[${access.offset} >> 2u]`);
+      return typed(`${vector}(${[0, 1, 2, 3].map((lane) => at(`${access.offset} + ${lane}u`)).join(', ')})`);
+    }
+    return typed(`${vector}(${access.offsets.map(at).join(', ')})`);
+  }
+
+  #access(view: View, width: Width): Access {
+    const { base } = view;
+    if (base.op.name === 'hostScalar') return { kind: 'splat', offset: `${this.#scalarIndex.get(base)!}u` };
+    if (isContiguous(view))
+      return view.base.size === 1 ? { kind: 'splat', offset: '0u' } : { kind: 'vector', offset: 'i' };
+    const axes = collapse(view.shape, view.strides);
+    if (axes.every(({ stride }) => stride === 0)) return { kind: 'splat', offset: this.#dim(view.offset) };
+    if (width === 1) return { kind: 'splat', offset: this.#offset('i', axes, view.offset) };
+    const inner = axes.at(-1)!;
+    if (inner.size % 4 !== 0)
+      return {
+        kind: 'lanes',
+        offsets: [0, 1, 2, 3].map((lane) => this.#offset(`(i + ${lane}u)`, axes, view.offset)),
+      };
+    const start = this.#offset('i', axes, view.offset);
+    if (inner.stride === 0) return { kind: 'splat', offset: start };
+    if (this.#isVector(view)) return { kind: 'vector', offset: start };
+    const step = this.#dim(inner.stride);
+    return { kind: 'lanes', offsets: [0, 1, 2, 3].map((lane) => `${start} + ${lane}u * ${step}`) };
+  }
+
+  /** True when the four elements from any i divisible by 4 are one aligned vec4 of the buffer. */
+  #isVector(view: View): boolean {
+    if (view.base.op.name === 'hostScalar' || view.base.size === 1) return false;
+    if (isContiguous(view)) return true;
+    const axes = collapse(view.shape, view.strides);
+    const inner = axes.at(-1);
+    return (
+      inner?.stride === 1 &&
+      inner.size % 4 === 0 &&
+      view.offset % 4 === 0 &&
+      axes.slice(0, -1).every(({ stride }) => stride % 4 === 0)
+    );
+  }
+
+  /** An expression for offset + Σ coordinate · stride of flat index `i`: one helper function per distinct map. */
+  #offset(i: string, axes: readonly Axis[], offset: number): string {
+    const key = JSON.stringify([axes, offset]);
+    let name = this.#helperNames.get(key);
+    if (!name) {
+      name = `offset${this.#helperNames.size}`;
+      this.#helperNames.set(key, name);
+      const lines = this.#coordinates(
+        axes.map(({ size }) => size),
+        axes.map(({ stride }) => stride !== 0),
+      );
+      const terms = axes.flatMap(({ stride }, axis) =>
+        stride === 0 ? [] : stride === 1 ? [`c${axis}`] : [`c${axis} * ${this.#dim(stride)}`],
+      );
+      if (offset !== 0) terms.push(this.#dim(offset));
+      this.#helpers.set(name, `fn ${name}(i: u32) -> u32 {\n${lines}\n  return ${terms.join(' + ')};\n}`);
+    }
+    return `${name}(${i})`;
+  }
+
+  readonly #helperNames = new Map<string, string>();
+
+  /** Lines that split flat index i into coordinates c0, c1, … of `shape`, where `needed`. */
+  #coordinates(shape: Shape, needed: readonly boolean[] = shape.map(() => true)): string {
+    const lines: string[] = [];
+    let rest = 'i';
+    const outermost = needed.indexOf(true);
+    for (let axis = shape.length - 1; axis >= Math.max(outermost, 0); axis--) {
+      const size = axis > 0 ? this.#dim(shape[axis]!) : '';
+      if (needed[axis]) lines.push(axis > 0 ? `  let c${axis} = ${rest} % ${size};` : `  let c0 = ${rest};`);
+      if (axis > Math.max(outermost, 0)) {
+        lines.push(`  let r${axis} = ${rest} / ${size};`);
+        rest = `r${axis}`;
+      }
+    }
+    return lines.join('\n');
+  }
+
+  /** A number from the `dims` uniform, so that kernels of equal structure share their text. */
+  #dim(value: number): string {
+    let index = this.#dimIndex.get(value);
+    if (index === undefined) {
+      index = this.#dims.push(value) - 1;
+      this.#dimIndex.set(value, index);
+    }
+    return `dims[${index >> 2}][${index & 3}]`;
+  }
+
+  // --- Elementwise ops -----------------------------------------------------------------------
+
+  #pointwise(node: Tensor, values: ReadonlyMap<Tensor, string>, width: Width): string {
+    const args = node.inputs.map((_, i) => this.#read(node, i, values, width));
+    return POINTWISE[node.op.name as PointwiseName](args, node, width);
+  }
+
+  #indexed(node: Tensor, values: ReadonlyMap<Tensor, string>, width: Width): string {
+    if (node.op.name === 'random') return this.#random(node, width);
+    const type = valueType(node.dtype, 1);
+    const name = `at${this.#helpers.size}`;
+    let parameters = 'i: u32';
+    let extra = '';
+    let body: string;
+    switch (node.op.name) {
+      case 'iota': {
+        const { axis, shape } = node.attrs as { axis: number; shape: Shape };
+        body = `  return ${type}(i / ${this.#dim(stridesOf(shape)[axis]!)} % ${this.#dim(shape[axis]!)});`;
+        break;
+      }
+      case 'pad':
+        body = this.#padBody(node);
+        break;
+      case 'concat':
+        body = this.#concatBody(node);
+        break;
+      case 'gather': {
+        parameters = 'i: u32, index: i32';
+        const index = this.#read(node, 1, values, width);
+        const view = this.#plan.views.get(node.inputs[0]!)!;
+        const axis = node.attrs.axis as number;
+        const coordinates = node.shape.map((_, a) => (a === axis ? 'u32(index)' : `c${a}`));
+        body = [
+          this.#coordinates(node.shape),
+          `  if (index < 0 || index >= i32(${this.#dim(view.shape[axis]!)})) { return ${literal(0, node.dtype, 1)}; }`,
+          `  return ${this.#element(view, coordinates)};`,
+        ].join('\n');
+        extra = index;
+        break;
+      }
+      default: {
+        // embedding: row index[i / width] of the table, column i % width
+        const [table, index] = node.inputs.map((input) => this.#plan.views.get(input)!) as [View, View];
+        const indexShape = [index.shape.reduce((x, y) => x * y, 1), table.shape[1]!];
+        const flat = { ...index, shape: [indexShape[0]!], strides: [1] };
+        const found = isContiguous(index)
+          ? this.#element(flat, ['c0'])
+          : this.#load(
+              index,
+              {
+                kind: 'splat',
+                offset: this.#offset('c0', collapse(index.shape, index.strides), index.offset),
+              },
+              1,
+            );
+        body = [
+          this.#coordinates(indexShape),
+          `  let row = i32(${found});`,
+          `  if (row < 0 || row >= i32(${this.#dim(table.shape[0]!)})) { return ${literal(0, node.dtype, 1)}; }`,
+          `  return ${this.#element(table, ['u32(row)', 'c1'])};`,
+        ].join('\n');
+      }
+    }
+    this.#helpers.set(name, `fn ${name}(${parameters}) -> ${type} {\n${body}\n}`);
+    const element = (lane: number) => {
+      const i = lane === 0 ? 'i' : `i + ${lane}u`;
+      if (!extra) return `${name}(${i})`;
+      return `${name}(${i}, i32(${width === 4 ? `(${extra})[${lane}]` : extra}))`;
+    };
+    return width === 1 ? element(0) : `${VECTOR[node.dtype]}(${[0, 1, 2, 3].map(element).join(', ')})`;
+  }
+
+  /** One element of a view at coordinates given as expressions. */
+  #element(view: View, coordinates: readonly string[]): string {
+    if (view.base.op.name === 'fill') return literal(view.base.attrs.value, view.base.dtype, 1);
+    const terms = coordinates.flatMap((c, axis) =>
+      view.strides[axis] === 0 || view.shape[axis] === 1
+        ? []
+        : view.strides[axis] === 1
+          ? [c]
+          : [`${c} * ${this.#dim(view.strides[axis]!)}`],
+    );
+    if (view.offset !== 0 || terms.length === 0) terms.push(this.#dim(view.offset));
+    return this.#load(view, { kind: 'splat', offset: terms.join(' + ') }, 1);
+  }
+
+  #padBody(node: Tensor): string {
+    const { pads, value } = node.attrs as {
+      pads: readonly (readonly [number, number, number])[];
+      value: number;
+    };
+    const view = this.#plan.views.get(node.inputs[0]!)!;
+    const outside = literal(value, node.dtype, 1);
+    const lines = [this.#coordinates(node.shape)];
+    const coordinates = pads.map(([before, , between], axis) => {
+      const [start, size] = [this.#dim(before), this.#dim(view.shape[axis]!)];
+      const step = between === 0 ? '' : this.#dim(between + 1);
+      // Below the start, c - start wraps to a huge u32 and fails the same test.
+      lines.push(`  let p${axis} = (c${axis} - ${start})${step && ` / ${step}`};`);
+      lines.push(
+        `  if (c${axis} < ${start} || p${axis} >= ${size}${step && ` || (c${axis} - ${start}) % ${step} != 0u`}) { return ${outside}; }`,
+      );
+      return `p${axis}`;
+    });
+    return [...lines, `  return ${this.#element(view, coordinates)};`].join('\n');
+  }
+
+  #concatBody(node: Tensor): string {
+    const axis = node.attrs.axis as number;
+    const lines = [this.#coordinates(node.shape)];
+    let start = 0;
+    node.inputs.forEach((input, i) => {
+      const view = this.#plan.views.get(input)!;
+      const from = start === 0 ? `c${axis}` : `(c${axis} - ${this.#dim(start)})`;
+      start += view.shape[axis]!;
+      const element = this.#element(
+        view,
+        node.shape.map((_, a) => (a === axis ? from : `c${a}`)),
+      );
+      lines.push(
+        i === node.inputs.length - 1
+          ? `  return ${element};`
+          : `  if (c${axis} < ${this.#dim(start)}) { return ${element}; }`,
+      );
+    });
+    return lines.join('\n');
+  }
+
+  #random(node: Tensor, width: Width): string {
+    const { kind, seed, stream } = node.attrs as RandomAttrs;
+    // The words of a stream are numbered by element, four to a block: exactly one block per vec4.
+    const step = this.#load(this.#plan.views.get(node.inputs[0]!)!, { kind: 'splat', offset: '0u' }, 1);
+    const block = `philox(vec2u(${this.#dim(seed)}, ${this.#dim(stream)}), vec4u(i >> 2u, ${step}, 0u, 0u))`;
+    const values = kind === 'bits' ? block : `philox_${kind}(${block})`;
+    return width === 4 ? values : `${values}[i & 3u]`;
+  }
+}
+
+type Expression = (args: readonly string[], node: Tensor, width: Width) => string;
+
+const call =
+  (name: string): Expression =>
+  (args) =>
+    `${name}(${args.join(', ')})`;
+const infix =
+  (operator: string): Expression =>
+  ([a, b]) =>
+    `${a} ${operator} ${b}`;
+/** A function of shaders/lib that knows vec4f only. */
+const vectorCall =
+  (name: string): Expression =>
+  (args, _, width) =>
+    width === 4
+      ? `${name}(${args.join(', ')})`
+      : `${name}(${args.map((arg) => `vec4f(${arg})`).join(', ')}).x`;
+const number = (value: number, node: Tensor, width: Width) => literal(value, node.dtype, width);
+
+/** The WGSL of each elementwise op; arguments are names or literals of the node's width. */
+const POINTWISE: Readonly<Record<PointwiseName, Expression>> = {
+  neg: ([a]) => `-${a}`,
+  not: ([a]) => `!${a}`,
+  abs: call('abs'),
+  sign: call('sign'),
+  floor: call('floor'),
+  exp: call('exp'),
+  log: call('log'),
+  sqrt: call('sqrt'),
+  sin: call('sin'),
+  cos: call('cos'),
+  atan: call('atan'),
+  // Some drivers compute e^x / e^x; beyond 10 the result is 1 to the last bit.
+  tanh: ([a], node, width) => `tanh(clamp(${a}, ${number(-10, node, width)}, ${number(10, node, width)}))`,
+  sigmoid: ([a], node, width) => `1.0 / (1.0 + exp(-max(${a}, ${number(-88, node, width)})))`,
+  softplus: vectorCall('softplus'),
+  erf: vectorCall('erf'),
+  relu: ([a], node, width) => `max(${a}, ${number(0, node, width)})`,
+  leakyRelu: ([a], node, width) =>
+    `select(${a} * ${number(node.attrs.alpha, node, width)}, ${a}, ${a} > ${number(0, node, width)})`,
+  copy: ([a]) => a!,
+  detach: ([a]) => a!,
+  cast: ([a], node, width) => castTo(a!, node.inputs[0]!.dtype, node.dtype, width),
+  add: infix('+'),
+  sub: infix('-'),
+  mul: infix('*'),
+  div: infix('/'),
+  pow: vectorCall('power'),
+  maximum: call('max'),
+  minimum: call('min'),
+  eq: infix('=='),
+  ne: infix('!='),
+  lt: infix('<'),
+  le: infix('<='),
+  gt: infix('>'),
+  ge: infix('>='),
+  and: infix('&'),
+  or: infix('|'),
+  where: ([condition, a, b]) => `select(${b}, ${a}, ${condition})`,
+};
+
+/** The kernel file reads its input through `element`, not through a binding of its own. */
+export function readsThroughElement(anchor: Tensor): boolean {
+  return anchor.op.name === 'sum' || anchor.op.name === 'max' || anchor.op.name === 'argmax';
+}
+
+function isPointwiseRead(node: Tensor, position: number): boolean {
+  return (
+    node.op.kind === 'pointwise' || readsThroughElement(node) || (node.op.name === 'gather' && position === 1)
+  );
+}
+
+/** A WGSL literal, splat over `width` lanes. */
+function literal(value: number, dtype: DType, width: Width): string {
+  const text =
+    dtype === 'f32'
+      ? floatLiteral(value)
+      : dtype === 'bool'
+        ? String(value !== 0)
+        : dtype === 'u32'
+          ? `${value >>> 0}u`
+          : `i32(${value | 0})`;
+  return width === 4 ? `${VECTOR[dtype]}(${text})` : text;
+}
+
+function floatLiteral(value: number): string {
+  const rounded = Math.fround(value);
+  if (!Number.isFinite(rounded)) throw new RangeError(`a constant of ${value} has no f32 literal`);
+  const text = String(rounded);
+  const literalText = /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
+  return rounded < 0 ? `(${literalText})` : literalText;
+}
+
+function castTo(value: string, from: DType, to: DType, width: Width): string {
+  if (to === 'bool') return `(${value} != ${literal(0, from, width)})`;
+  return `${valueType(to, width)}(${value})`;
+}

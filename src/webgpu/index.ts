@@ -1,0 +1,1 @@
+export { webgpu, WebGpuDevice, type AdapterInfo, type WebGpuOptions } from './device.ts';

@@ -1,0 +1,421 @@
+import argmax from '../../shaders/argmax.wgsl';
+import avgPool2d from '../../shaders/avg_pool2d.wgsl';
+import avgPool2dGrad from '../../shaders/avg_pool2d_grad.wgsl';
+import conv2d from '../../shaders/conv2d.wgsl';
+import conv2dAny from '../../shaders/conv2d_any.wgsl';
+import conv2dWeightGrad from '../../shaders/conv2d_weight_grad.wgsl';
+import embeddingGrad from '../../shaders/embedding_grad.wgsl';
+import lanesOfScalar from '../../shaders/lib/lanes_of_scalar.wgsl';
+import lanesOfVector from '../../shaders/lib/lanes_of_vector.wgsl';
+import reduceMax from '../../shaders/lib/reduce_max.wgsl';
+import reduceSum from '../../shaders/lib/reduce_sum.wgsl';
+import storeScalar from '../../shaders/lib/store_scalar.wgsl';
+import storeVector from '../../shaders/lib/store_vector.wgsl';
+import subgroupMax from '../../shaders/lib/subgroup_max.wgsl';
+import subgroupSum from '../../shaders/lib/subgroup_sum.wgsl';
+import map from '../../shaders/map.wgsl';
+import matmul4x4 from '../../shaders/matmul_4x4.wgsl';
+import matmul8x8 from '../../shaders/matmul_8x8.wgsl';
+import maxPool2d from '../../shaders/max_pool2d.wgsl';
+import maxPool2dGrad from '../../shaders/max_pool2d_grad.wgsl';
+import maxPool2dGradCells from '../../shaders/max_pool2d_grad_cells.wgsl';
+import reduceColumns from '../../shaders/reduce_columns.wgsl';
+import reduceRows from '../../shaders/reduce_rows.wgsl';
+import reduceRowsSerial from '../../shaders/reduce_rows_serial.wgsl';
+import scatterAdd from '../../shaders/scatter_add.wgsl';
+import { sizeOf, type DType, type Tensor } from '../graph/index.ts';
+import { imageSizes, kernelSizes, matmulSizes, type ConvAttrs, type PoolAttrs } from '../ops/index.ts';
+import type { KernelName, PrimitiveAttrs } from '../ops/primitives.ts';
+import type { View } from '../plan/index.ts';
+import type { Width } from './generate.ts';
+
+export type ShaderSource = typeof map;
+
+/** What the choice of a kernel may depend on besides the op. */
+export interface Adapter {
+  /** Runs on a CPU: large register tiles pay even where they leave few workgroups. */
+  readonly software: boolean;
+  /** Subgroup operations can be used by workgroups of 64. */
+  readonly subgroups: boolean;
+}
+
+/** One way to run a kernel op. */
+export interface KernelSpec {
+  readonly shader: ShaderSource;
+  readonly libraries: readonly ShaderSource[];
+  /** Injected names: numbers, booleans, and types (as text). */
+  readonly constants: Readonly<Record<string, number | boolean | string>>;
+  /** Members of the shader's Sizes struct, by name. */
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly workgroups: number;
+  /** Which inputs of the op the shader's storage bindings are, in order. */
+  readonly operands: readonly number[];
+  /** Elements that one call of `epilogue` (or `map`) and of `element` covers. */
+  readonly epilogueWidth: Width;
+  readonly prologueWidth?: Width;
+}
+
+type Choose<Attrs> = (node: Tensor, attrs: Attrs, views: readonly View[], adapter: Adapter) => KernelSpec;
+
+const ceilDiv = (a: number, b: number) => Math.ceil(a / b);
+const widthOf = (size: number): Width => (size % 4 === 0 ? 4 : 1);
+const SCALAR: Readonly<Record<DType, string>> = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' };
+
+/** Invocations in a workgroup of every kernel here. */
+const WORKGROUP = 64;
+/** Below this many columns a row is read by one invocation. */
+const SHORT_ROW = 32;
+/** Fewer workgroups than this leave a GPU idle; smaller tiles make more of them. */
+const ENOUGH_WORKGROUPS = 32;
+
+/** Elementwise work over `size` elements. */
+export function mapKernel(size: number): KernelSpec {
+  const groups = ceilDiv(size, 4);
+  return {
+    shader: map,
+    libraries: [],
+    constants: {},
+    sizes: { groups },
+    workgroups: ceilDiv(groups, WORKGROUP),
+    operands: [],
+    epilogueWidth: 4,
+  };
+}
+
+/** The kernel for each op that has one. */
+export const kernels: { readonly [Name in KernelName]: Choose<PrimitiveAttrs[Name]> } = {
+  sum: (node, { axes }, _, adapter) => reduction(node, axes, reduceSum, subgroupSum, adapter),
+  max: (node, { axis }, _, adapter) => reduction(node, [axis], reduceMax, subgroupMax, adapter),
+  argmax(node, { axis }) {
+    const { outer, length, inner } = middleAxis(node.inputs[0]!, [axis]);
+    return {
+      shader: argmax,
+      libraries: [],
+      constants: {},
+      sizes: { outer, length, inner },
+      workgroups: ceilDiv(outer * inner, WORKGROUP),
+      operands: [],
+      epilogueWidth: 1,
+      prologueWidth: 1,
+    };
+  },
+
+  matmul(node, attrs, [viewA, viewB], adapter) {
+    const [a, b] = node.inputs as [Tensor, Tensor];
+    const { m, k, n } = matmulSizes(a, b, attrs);
+    const batches = sizeOf(node.shape.slice(0, -2));
+    const big = { rows: 8, columns: 8, lanesX: 8, lanesY: 8 };
+    const small =
+      n <= 16
+        ? { rows: 4, columns: 4, lanesX: 4, lanesY: 16 }
+        : { rows: 4, columns: 4, lanesX: 8, lanesY: 8 };
+    const tilesOf = ({ rows, columns, lanesX, lanesY }: typeof big) => ({
+      tilesM: ceilDiv(m, rows * lanesY),
+      tilesN: ceilDiv(n, columns * lanesX),
+    });
+    const workgroupsOf = (tile: typeof big) => batches * tilesOf(tile).tilesM * tilesOf(tile).tilesN;
+    // A thin result would leave most lanes of the big tile outside.
+    const useBig = n > 32 && m > 4 && (adapter.software || workgroupsOf(big) >= ENOUGH_WORKGROUPS);
+    const tile = useBig ? big : small;
+    const { tilesM, tilesN } = tilesOf(tile);
+    const vectorA = (attrs.transposeA ? m : k) % 4 === 0;
+    const vectorB = (attrs.transposeB ? k : n) % 4 === 0;
+    const batchStride = (view: View, size: number) =>
+      view.strides.slice(0, -2).every((stride) => stride === 0) ? 0 : size;
+    return {
+      shader: useBig ? matmul8x8 : matmul4x4,
+      libraries: [n % 4 === 0 ? storeVector : storeScalar],
+      constants: {
+        A_ELEMENT: vectorA ? 'vec4f' : 'f32',
+        B_ELEMENT: vectorB ? 'vec4f' : 'f32',
+        A_VECTOR: vectorA,
+        B_VECTOR: vectorB,
+        TRANSPOSE_A: attrs.transposeA,
+        TRANSPOSE_B: attrs.transposeB,
+        K_EDGE: k % 4 !== 0,
+        LANES_X: tile.lanesX,
+        LANES_Y: tile.lanesY,
+      },
+      sizes: {
+        m,
+        n,
+        k,
+        tiles_m: tilesM,
+        tiles_n: tilesN,
+        batches,
+        batch_stride_a: batchStride(viewA!, m * k),
+        batch_stride_b: batchStride(viewB!, k * n),
+      },
+      workgroups: workgroupsOf(tile),
+      operands: [0, 1],
+      epilogueWidth: widthOf(n),
+    };
+  },
+
+  conv2d: (node, attrs) => convolution(node, attrs, false),
+  convTranspose2d: (node, attrs) => convolution(node, attrs, true),
+  conv2dWeightGrad: (node, attrs) => weightGradient(node, attrs, 1),
+  conv2dWeightGradParts: (node, attrs) => weightGradient(node, attrs, attrs.parts),
+
+  maxPool2d: (node, attrs) => pool(maxPool2d, node, node.inputs[0]!, node, attrs, [0, 0]),
+  maxPool2dPick: (node, attrs) => pool(maxPool2d, node, node.inputs[0]!, node, attrs, [0, 1]),
+  maxPool2dGrad(node, attrs) {
+    const output = node.inputs[1]!;
+    const { kernel, stride, padding } = attrs;
+    if (stride[0] < kernel[0] || stride[1] < kernel[1])
+      return pool(maxPool2dGrad, node, node, output, attrs, [0, 1]);
+    const spec = pool(maxPool2dGradCells, node, node, output, attrs, [0, 1]);
+    const { n, h, w } = imageSizes(node, true);
+    const [cells_h, cells_w] = [ceilDiv(h + padding[0], stride[0]), ceilDiv(w + padding[1], stride[1])];
+    const count = n * cells_h * cells_w * spec.sizes['channels']!;
+    return {
+      ...spec,
+      sizes: { ...spec.sizes, count, cells_h, cells_w },
+      workgroups: ceilDiv(count, WORKGROUP),
+    };
+  },
+  avgPool2d: (node, attrs) =>
+    pool(avgPool2d, node, node.inputs[0]!, node, attrs, [0], { COUNT_PAD: attrs.countIncludePad }),
+  avgPool2dGrad: (node, attrs) =>
+    pool(avgPool2dGrad, node, node, node.inputs[0]!, attrs, [0], { COUNT_PAD: attrs.countIncludePad }),
+
+  scatterAdd(node, { axis, size }) {
+    const { length, inner } = middleAxis(node.inputs[0]!, [axis]);
+    return {
+      shader: scatterAdd,
+      libraries: [],
+      constants: { T: SCALAR[node.dtype] },
+      sizes: { count: node.size, size, length, inner },
+      workgroups: ceilDiv(node.size, WORKGROUP),
+      operands: [0, 1],
+      epilogueWidth: 1,
+    };
+  },
+  embeddingGrad: (node) => ({
+    shader: embeddingGrad,
+    libraries: [],
+    constants: { T: SCALAR[node.dtype] },
+    sizes: { count: node.size, width: node.shape[1]!, tokens: node.inputs[0]!.size },
+    workgroups: ceilDiv(node.size, WORKGROUP),
+    operands: [0, 1],
+    epilogueWidth: 1,
+  }),
+};
+
+/** x seen as [outer, length, inner] around the neighbouring axes that are reduced. */
+function middleAxis(x: Tensor, axes: readonly number[]): { outer: number; length: number; inner: number } {
+  return {
+    outer: sizeOf(x.shape.slice(0, axes[0])),
+    length: sizeOf(x.shape.slice(axes[0], axes.at(-1)! + 1)),
+    inner: sizeOf(x.shape.slice(axes.at(-1)! + 1)),
+  };
+}
+
+function reduction(
+  node: Tensor,
+  axes: readonly number[],
+  combine: ShaderSource,
+  acrossSubgroup: ShaderSource,
+  adapter: Adapter,
+): KernelSpec {
+  const { outer, length, inner } = middleAxis(node.inputs[0]!, axes);
+  const width = widthOf(inner === 1 ? length : inner);
+  const type = SCALAR[node.dtype];
+  const constants = { T: type, V: width === 4 ? `vec4<${type}>` : type, WIDTH: `${width}u` };
+  if (inner > 1) {
+    return {
+      shader: reduceColumns,
+      libraries: [combine],
+      constants,
+      sizes: { outer, length, inner },
+      workgroups: ceilDiv(outer * inner, WORKGROUP * width),
+      operands: [],
+      epilogueWidth: width,
+      prologueWidth: width,
+    };
+  }
+  const oneSubgroup = adapter.subgroups && length >= SHORT_ROW;
+  return {
+    shader: oneSubgroup ? reduceRows : reduceRowsSerial,
+    libraries: [
+      combine,
+      width === 4 ? lanesOfVector : lanesOfScalar,
+      ...(oneSubgroup ? [acrossSubgroup] : []),
+    ],
+    constants,
+    sizes: { rows: outer, columns: length },
+    // One subgroup a row: sized for the smallest subgroups (4 lanes), larger ones leave workgroups idle at once.
+    workgroups: oneSubgroup ? ceilDiv(outer * 128, WORKGROUP) : ceilDiv(outer, WORKGROUP),
+    operands: [],
+    epilogueWidth: 1,
+    prologueWidth: width,
+  };
+}
+
+/** conv2d, or with `transposed` its adjoint in the image; NHWC and HWIO. */
+function convolution(node: Tensor, attrs: ConvAttrs, transposed: boolean): KernelSpec {
+  const [source, weight] = node.inputs as [Tensor, Tensor];
+  const { n: batch, h: inH, w: inW, c: k } = imageSizes(source, true);
+  const { h: outH, w: outW, c: n } = imageSizes(node, true);
+  const { kh, kw } = kernelSizes(weight, true);
+  const tiled = attrs.groups === 1 && n % 4 === 0 && (!transposed || k % 4 === 0);
+  if (!tiled)
+    return transposed
+      ? anyConvolution(node, attrs, 1, node, source, [kh, kw])
+      : anyConvolution(node, attrs, 0, source, node, [kh, kw]);
+  const lanesX = Math.min(8, ceilDiv(n, 8));
+  const lanesY = Math.floor(WORKGROUP / lanesX);
+  const pixels = batch * outH * outW;
+  const tilesN = ceilDiv(n, lanesX * 8);
+  return {
+    shader: conv2d,
+    libraries: [],
+    constants: {
+      SOURCE_ELEMENT: k % 4 === 0 ? 'vec4f' : 'f32',
+      K_VECTOR: k % 4 === 0,
+      TRANSPOSED: transposed,
+      LANES_X: lanesX,
+      LANES_Y: lanesY,
+    },
+    sizes: {
+      pixels,
+      out_h: outH,
+      out_w: outW,
+      n,
+      in_h: inH,
+      in_w: inW,
+      k,
+      tiles_n: tilesN,
+      kernel_h: kh,
+      kernel_w: kw,
+      ...windowSizes(attrs),
+    },
+    workgroups: ceilDiv(pixels, lanesY * 8) * tilesN,
+    operands: [0, 1],
+    epilogueWidth: 4,
+  };
+}
+
+function weightGradient(
+  node: Tensor,
+  attrs: ConvAttrs & { readonly kernelSize: readonly [number, number] },
+  parts: number,
+): KernelSpec {
+  const [x, dy] = node.inputs as [Tensor, Tensor];
+  const { n: batch, h: inH, w: inW, c: inChannels } = imageSizes(x, true);
+  const { h: outH, w: outW, c: outChannels } = imageSizes(dy, true);
+  const images = batch / parts;
+  if (attrs.groups !== 1 || outChannels % 4 !== 0)
+    return anyConvolution(node, attrs, 2, x, dy, attrs.kernelSize, images);
+  const [kh, kw] = attrs.kernelSize;
+  const rows = kh * kw * inChannels;
+  const lanesX = Math.min(8, ceilDiv(outChannels, 8));
+  const lanesY = Math.floor(WORKGROUP / lanesX);
+  const [tilesRows, tilesColumns] = [ceilDiv(rows, lanesY * 8), ceilDiv(outChannels, lanesX * 8)];
+  const vector = inChannels % 4 === 0;
+  return {
+    shader: conv2dWeightGrad,
+    libraries: [],
+    constants: { X_ELEMENT: vector ? 'vec4f' : 'f32', I_VECTOR: vector, LANES_X: lanesX, LANES_Y: lanesY },
+    sizes: {
+      rows,
+      in_channels: inChannels,
+      out_channels: outChannels,
+      tiles_rows: tilesRows,
+      tiles_columns: tilesColumns,
+      parts,
+      images,
+      in_h: inH,
+      in_w: inW,
+      out_h: outH,
+      out_w: outW,
+      kernel_w: kw,
+      ...windowSizes(attrs),
+    },
+    workgroups: parts * tilesRows * tilesColumns,
+    operands: [0, 1],
+    epilogueWidth: 4,
+  };
+}
+
+/** Any channels and groups, one element at a time. `x` is the larger image, `y` the convolved one. */
+function anyConvolution(
+  node: Tensor,
+  attrs: ConvAttrs,
+  mode: 0 | 1 | 2,
+  x: Tensor,
+  y: Tensor,
+  [kh, kw]: readonly [number, number],
+  images = 0,
+): KernelSpec {
+  const [inX, inY] = [imageSizes(x, true), imageSizes(y, true)];
+  return {
+    shader: conv2dAny,
+    libraries: [],
+    constants: { MODE: `${mode}u` },
+    sizes: {
+      count: node.size,
+      x_h: inX.h,
+      x_w: inX.w,
+      x_channels: inX.c,
+      y_h: inY.h,
+      y_w: inY.w,
+      y_channels: inY.c,
+      kernel_h: kh,
+      kernel_w: kw,
+      groups: attrs.groups,
+      images,
+      ...windowSizes(attrs),
+    },
+    workgroups: ceilDiv(node.size, WORKGROUP),
+    operands: [0, 1],
+    epilogueWidth: 1,
+  };
+}
+
+const windowSizes = ({ stride, padding, dilation }: ConvAttrs) => ({
+  stride_y: stride[0],
+  stride_x: stride[1],
+  pad_y: padding[0],
+  pad_x: padding[1],
+  dilation_y: dilation[0],
+  dilation_x: dilation[1],
+});
+
+/** Pools and their gradients: `image` is what windows slide over, `output` has one element per window. */
+function pool(
+  shader: ShaderSource,
+  node: Tensor,
+  image: Tensor,
+  output: Tensor,
+  { kernel, stride, padding }: PoolAttrs,
+  operands: readonly number[],
+  constants: KernelSpec['constants'] = {},
+): KernelSpec {
+  const { h, w, c } = imageSizes(image, true);
+  const { h: outH, w: outW } = imageSizes(output, true);
+  const width = widthOf(c);
+  const count = node.size / width;
+  return {
+    shader,
+    libraries: [],
+    constants: { V: width === 4 ? 'vec4f' : 'f32', WIDTH: `${width}u`, ...constants },
+    sizes: {
+      count,
+      in_h: h,
+      in_w: w,
+      out_h: outH,
+      out_w: outW,
+      channels: c / width,
+      kernel_h: kernel[0],
+      kernel_w: kernel[1],
+      stride_y: stride[0],
+      stride_x: stride[1],
+      pad_y: padding[0],
+      pad_x: padding[1],
+    },
+    workgroups: ceilDiv(count, WORKGROUP),
+    operands,
+    epilogueWidth: width,
+  };
+}

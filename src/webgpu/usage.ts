@@ -1,0 +1,10 @@
+// The flag values of the WebGPU specification: in Node its globals exist only if somebody installs them.
+export const BufferUsage = {
+  MAP_READ: 0x1,
+  COPY_SRC: 0x4,
+  COPY_DST: 0x8,
+  UNIFORM: 0x40,
+  STORAGE: 0x80,
+} as const;
+export const MAP_READ = 0x1;
+export const STAGE_COMPUTE = 0x4;

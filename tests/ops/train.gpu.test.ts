@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { compile, cpu, f32, grad, i32, nn, optim, print, webgpu, type Device } from '../../src/index.ts';
+
+async function trainMlp(device: Device, steps: number) {
+  const model = new nn.Sequential(new nn.Linear(20, 16), new nn.ReLU(), new nn.Linear(16, 5));
+  const optimizer = new optim.Adam(model.parameters(), { lr: 1e-2 });
+  const step = await compile(device, { x: f32(12, 20), y: i32(12) }, ({ x, y }) => {
+    const loss = nn.crossEntropy(model.forward(x), y);
+    return { outputs: { loss }, updates: optimizer.update(grad(loss, optimizer.params)) };
+  });
+  const x = Float32Array.from({ length: 240 }, (_, i) => Math.sin(i * i));
+  const y = Int32Array.from({ length: 12 }, (_, i) => i % 5);
+  const losses: number[] = [];
+  for (let i = 0; i < steps; i++) losses.push(await (await step({ x, y })).loss.item());
+  return { losses, weight: await model.parameters()[0]!.read(device), plan: print(step) };
+}
+
+test('a classifier trains on WebGPU as on the reference', { timeout: 60_000 }, async () => {
+  const device = await webgpu();
+  const [gpu, reference] = [await trainMlp(device, 10), await trainMlp(cpu(), 10)];
+  console.log(gpu.plan);
+  gpu.losses.forEach((loss, i) => expect(loss).toBeCloseTo(reference.losses[i]!, 4));
+  gpu.weight.forEach((w, i) => expect(w).toBeCloseTo(reference.weight[i]!, 4));
+  device.destroy();
+});
+
+async function trainCnn(device: Device, steps: number) {
+  const model = new nn.Sequential(
+    new nn.Conv2d(1, 8, 3, { padding: 1 }),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2),
+    new nn.Conv2d(8, 12, 3, { padding: 1 }),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2),
+    new nn.Flatten(),
+    new nn.Linear(12 * 9, 5),
+  );
+  const optimizer = new optim.Adam(model.parameters(), { lr: 1e-2 });
+  const step = await compile(device, { x: f32(4, 1, 12, 12), y: i32(4) }, ({ x, y }) => {
+    const loss = nn.crossEntropy(model.forward(x), y);
+    return { outputs: { loss }, updates: optimizer.update(grad(loss, optimizer.params)) };
+  });
+  const x = Float32Array.from({ length: 4 * 144 }, (_, i) => Math.sin(i * i));
+  const y = Int32Array.from({ length: 4 }, (_, i) => i % 5);
+  const losses: number[] = [];
+  for (let i = 0; i < steps; i++) losses.push(await (await step({ x, y })).loss.item());
+  return { losses, weight: await model.parameters()[2]!.read(device), plan: print(step) };
+}
+
+test('a convolutional classifier trains on WebGPU as on the reference', { timeout: 60_000 }, async () => {
+  const device = await webgpu();
+  const [gpu, reference] = [await trainCnn(device, 10), await trainCnn(cpu(), 10)];
+  console.log(gpu.plan);
+  gpu.losses.forEach((loss, i) => expect(loss).toBeCloseTo(reference.losses[i]!, 4));
+  gpu.weight.forEach((w, i) => expect(w).toBeCloseTo(reference.weight[i]!, 4));
+  device.destroy();
+});
