@@ -8,7 +8,8 @@
 // Register tile: an invocation owns 8 neighbouring pixels by 8 channels (two vec4, LANES_X apart); lanes run along
 // the channels. Taps are the outer loop, channels the inner one, so each pixel's bounds test is made once per tap.
 //
-// Injected: SOURCE_ELEMENT (vec4f, or f32 when K is not a multiple of 4), K_VECTOR, TRANSPOSED, LANES_X, LANES_Y.
+// Injected: SOURCE_ELEMENT (vec4f, or f32 when K is not a multiple of 4), K_VECTOR, TRANSPOSED,
+// STRIDED (some stride > 1), LANES_X, LANES_Y.
 // N is a multiple of 4; transposed, K is too. Generated: epilogue(i, value). Library: workgroup_index.
 struct Sizes {
   pixels: u32, // batch * out_h * out_w
@@ -32,24 +33,41 @@ struct Sizes {
 @group(0) @binding(1) var<storage, read> source: array<SOURCE_ELEMENT>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4f>;
 
-// Offset of the source pixel that `tap` reads for output pixel `pixel`, in elements, or -1 outside the image.
-fn tap_offset(pixel: u32, tap_y: i32, tap_x: i32) -> i32 {
-  let p = min(pixel, sizes.pixels - 1u);
-  let image = p / (sizes.out_h * sizes.out_w);
-  let y = i32(p / sizes.out_w % sizes.out_h);
-  let x = i32(p % sizes.out_w);
-  var source_y = y * sizes.stride_y + tap_y * sizes.dilation_y - sizes.pad_y;
-  var source_x = x * sizes.stride_x + tap_x * sizes.dilation_x - sizes.pad_x;
+// Where an output pixel reads: its window's corner in the source (transposed: its own place plus the padding).
+struct Pixel {
+  y: i32,
+  x: i32,
+  image: u32,
+}
+
+fn pixel_at(index: u32) -> Pixel {
+  let y = i32(index / sizes.out_w % sizes.out_h);
+  let x = i32(index % sizes.out_w);
+  let image = index / (sizes.out_h * sizes.out_w);
+  if (TRANSPOSED) {
+    return Pixel(y + sizes.pad_y, x + sizes.pad_x, image);
+  }
+  return Pixel(y * sizes.stride_y - sizes.pad_y, x * sizes.stride_x - sizes.pad_x, image);
+}
+
+// Offset of the source pixel that a tap reads, in elements, or -1 outside the image. Bools are joined by & and
+// not by &&, whose branches made a software adapter's compiler run for minutes.
+fn tap_offset(pixel: Pixel, tap_y: i32, tap_x: i32) -> i32 {
+  var y = pixel.y + tap_y * sizes.dilation_y;
+  var x = pixel.x + tap_x * sizes.dilation_x;
   var hit = true;
   if (TRANSPOSED) {
-    source_y = y + sizes.pad_y - tap_y * sizes.dilation_y;
-    source_x = x + sizes.pad_x - tap_x * sizes.dilation_x;
-    hit = source_y % sizes.stride_y == 0 && source_x % sizes.stride_x == 0;
-    source_y = select(source_y / sizes.stride_y, -1, source_y < 0);
-    source_x = select(source_x / sizes.stride_x, -1, source_x < 0);
+    y = pixel.y - tap_y * sizes.dilation_y;
+    x = pixel.x - tap_x * sizes.dilation_x;
+    if (STRIDED) {
+      hit = (y >= 0) & (x >= 0) & (y % sizes.stride_y == 0) & (x % sizes.stride_x == 0);
+      y = y / sizes.stride_y;
+      x = x / sizes.stride_x;
+    }
   }
-  hit = hit && source_y >= 0 && source_y < i32(sizes.in_h) && source_x >= 0 && source_x < i32(sizes.in_w);
-  return select(-1, i32((image * sizes.in_h + u32(source_y)) * sizes.in_w + u32(source_x)) * i32(sizes.k), hit);
+  // As u32 a negative coordinate is huge.
+  hit = hit & (u32(y) < sizes.in_h) & (u32(x) < sizes.in_w);
+  return select(-1, i32(((pixel.image * sizes.in_h + u32(y)) * sizes.in_w + u32(x)) * sizes.k), hit);
 }
 
 // Four neighbouring channels of a source pixel, zeros outside the image.
@@ -90,6 +108,14 @@ fn main(
   // A channel group past the end loads the first one again.
   let col1 = select(col0, second, second < sizes.n);
 
+  let p0 = pixel_at(min(pixel, sizes.pixels - 1u));
+  let p1 = pixel_at(min(pixel + 1u, sizes.pixels - 1u));
+  let p2 = pixel_at(min(pixel + 2u, sizes.pixels - 1u));
+  let p3 = pixel_at(min(pixel + 3u, sizes.pixels - 1u));
+  let p4 = pixel_at(min(pixel + 4u, sizes.pixels - 1u));
+  let p5 = pixel_at(min(pixel + 5u, sizes.pixels - 1u));
+  let p6 = pixel_at(min(pixel + 6u, sizes.pixels - 1u));
+  let p7 = pixel_at(min(pixel + 7u, sizes.pixels - 1u));
   var c00 = vec4f(); var c01 = vec4f();
   var c10 = vec4f(); var c11 = vec4f();
   var c20 = vec4f(); var c21 = vec4f();
@@ -101,14 +127,14 @@ fn main(
   for (var ky = 0u; ky < sizes.kernel_h; ky++) {
     for (var kx = 0u; kx < sizes.kernel_w; kx++) {
       let tap = ky * sizes.kernel_w + kx;
-      let o0 = tap_offset(pixel + 0u, i32(ky), i32(kx));
-      let o1 = tap_offset(pixel + 1u, i32(ky), i32(kx));
-      let o2 = tap_offset(pixel + 2u, i32(ky), i32(kx));
-      let o3 = tap_offset(pixel + 3u, i32(ky), i32(kx));
-      let o4 = tap_offset(pixel + 4u, i32(ky), i32(kx));
-      let o5 = tap_offset(pixel + 5u, i32(ky), i32(kx));
-      let o6 = tap_offset(pixel + 6u, i32(ky), i32(kx));
-      let o7 = tap_offset(pixel + 7u, i32(ky), i32(kx));
+      let o0 = tap_offset(p0, i32(ky), i32(kx));
+      let o1 = tap_offset(p1, i32(ky), i32(kx));
+      let o2 = tap_offset(p2, i32(ky), i32(kx));
+      let o3 = tap_offset(p3, i32(ky), i32(kx));
+      let o4 = tap_offset(p4, i32(ky), i32(kx));
+      let o5 = tap_offset(p5, i32(ky), i32(kx));
+      let o6 = tap_offset(p6, i32(ky), i32(kx));
+      let o7 = tap_offset(p7, i32(ky), i32(kx));
       if (K_VECTOR) {
         for (var k = 0u; k < sizes.k; k += 4u) {
           let w0 = weights(tap, k, col0);

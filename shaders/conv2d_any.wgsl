@@ -52,7 +52,7 @@ fn source_x(o: u32, k: u32) -> i32 {
 }
 
 fn inside(y: i32, x: i32) -> bool {
-  return y >= 0 && y < i32(sizes.x_h) && x >= 0 && x < i32(sizes.x_w);
+  return (y >= 0) & (y < i32(sizes.x_h)) & (x >= 0) & (x < i32(sizes.x_w));
 }
 
 fn forward(e: u32) -> f32 {
@@ -92,8 +92,8 @@ fn transposed(e: u32) -> f32 {
       let tx = i32(x) + sizes.pad_x - i32(kx) * sizes.dilation_x;
       let oy = ty / sizes.stride_y;
       let ox = tx / sizes.stride_x;
-      let hit = ty >= 0 && tx >= 0 && ty % sizes.stride_y == 0 && tx % sizes.stride_x == 0;
-      if (hit && oy < i32(sizes.y_h) && ox < i32(sizes.y_w)) {
+      let hit = (ty >= 0) & (tx >= 0) & (ty % sizes.stride_y == 0) & (tx % sizes.stride_x == 0);
+      if (hit & (oy < i32(sizes.y_h)) & (ox < i32(sizes.y_w))) {
         for (var o = first; o < first + outputs; o++) {
           sum += left[y_offset(n, u32(oy), u32(ox), o)] * right[w_offset(ky, kx, channel % width, o)];
         }

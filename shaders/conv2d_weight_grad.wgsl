@@ -52,7 +52,7 @@ fn row_of(wanted: u32) -> Row {
 fn offset_of(row: Row, image: u32, oy: u32, ox: u32) -> i32 {
   let y = i32(oy) * sizes.stride_y + row.y;
   let x = i32(ox) * sizes.stride_x + row.x;
-  let inside = y >= 0 && y < i32(sizes.in_h) && x >= 0 && x < i32(sizes.in_w);
+  let inside = (u32(y) < sizes.in_h) & (u32(x) < sizes.in_w); // as u32 a negative coordinate is huge
   return select(-1, i32(((image * sizes.in_h + u32(y)) * sizes.in_w + u32(x)) * sizes.in_channels + row.channel), inside);
 }
 

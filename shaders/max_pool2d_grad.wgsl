@@ -54,7 +54,7 @@ fn main(
       for (var wy = max(y0, 0); wy < min(y0 + i32(sizes.kernel_h), i32(sizes.in_h)); wy++) {
         for (var wx = max(x0, 0); wx < min(x0 + i32(sizes.kernel_w), i32(sizes.in_w)); wx++) {
           let other = x[((n * sizes.in_h + u32(wy)) * sizes.in_w + u32(wx)) * sizes.channels + channel];
-          if (wy < iy || (wy == iy && wx < ix)) {
+          if ((wy < iy) | ((wy == iy) & (wx < ix))) {
             wins = wins & (other < here);
           } else {
             wins = wins & (other <= here);

@@ -40,7 +40,7 @@ fn main(
   let y0 = i32(cy) * sizes.stride_y - sizes.pad_y;
   let x0 = i32(cx) * sizes.stride_x - sizes.pad_x;
   let image = n * sizes.in_h;
-  let is_window = cy < sizes.out_h && cx < sizes.out_w;
+  let is_window = (cy < sizes.out_h) & (cx < sizes.out_w);
 
   var best = x[((image + u32(max(y0, 0))) * sizes.in_w + u32(max(x0, 0))) * sizes.channels + channel];
   for (var iy = max(y0, 0); iy < min(y0 + i32(sizes.kernel_h), i32(sizes.in_h)); iy++) {
@@ -56,7 +56,7 @@ fn main(
   for (var iy = max(y0, 0); iy < min(y0 + sizes.stride_y, i32(sizes.in_h)); iy++) {
     for (var ix = max(x0, 0); ix < min(x0 + sizes.stride_x, i32(sizes.in_w)); ix++) {
       let i = ((image + u32(iy)) * sizes.in_w + u32(ix)) * sizes.channels + channel;
-      let covered = iy < y0 + i32(sizes.kernel_h) && ix < x0 + i32(sizes.kernel_w);
+      let covered = (iy < y0 + i32(sizes.kernel_h)) & (ix < x0 + i32(sizes.kernel_w));
       var wins = open & (x[i] == best);
       if (!covered) {
         wins = wins & (best < best); // false in every channel

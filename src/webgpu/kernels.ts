@@ -274,6 +274,7 @@ function convolution(node: Tensor, attrs: ConvAttrs, transposed: boolean): Kerne
       SOURCE_ELEMENT: k % 4 === 0 ? 'vec4f' : 'f32',
       K_VECTOR: k % 4 === 0,
       TRANSPOSED: transposed,
+      STRIDED: attrs.stride.some((s) => s > 1),
       LANES_X: lanesX,
       LANES_Y: lanesY,
     },
