@@ -21,6 +21,8 @@ interface Slot {
   /** Counts uses: a value of an earlier use has expired. */
   use: number;
   mapped: Promise<void> | null;
+  /** The mapped bytes; a buffer hands them out once per mapping. */
+  range: ArrayBuffer | null;
 }
 
 /** Where the outputs of a plan are read from: a ring of mappable buffers. */
@@ -39,6 +41,7 @@ export class StagingRing {
       buffer: device.createBuffer(size, usage, 'staging'),
       use: 0,
       mapped: null,
+      range: null,
     }));
   }
 
@@ -54,6 +57,7 @@ export class StagingRing {
       await slot.mapped;
       slot.buffer.unmap();
       slot.mapped = null;
+      slot.range = null;
     }
     slot.use++;
     return slot;
@@ -112,19 +116,22 @@ class StagedValue implements Value {
   }
 
   async #read(): Promise<TypedArray> {
-    if (this.#slot.use !== this.#use) {
-      throw new ExpiredValueError(
-        `data: expected to be asked within ${RING} steps, got asked after the staging buffer was reused. Read a value before enqueueing ${RING} more steps.`,
-      );
-    }
+    this.#requireCurrent();
     try {
       await this.#slot.mapped;
     } catch (error) {
       throw await this.#device.explain(error);
     }
-    return arrayOver(
-      this.dtype,
-      this.#slot.buffer.getMappedRange().slice(this.#offset, this.#offset + this.#bytes),
-    );
+    this.#requireCurrent(); // a later step may have waited for the same buffer, and taken it first
+    this.#slot.range ??= this.#slot.buffer.getMappedRange();
+    return arrayOver(this.dtype, this.#slot.range.slice(this.#offset, this.#offset + this.#bytes));
+  }
+
+  #requireCurrent(): void {
+    if (this.#slot.use !== this.#use) {
+      throw new ExpiredValueError(
+        `data: expected to be asked within ${RING} steps, got asked after the staging buffer was reused. Read a value before enqueueing ${RING} more steps.`,
+      );
+    }
   }
 }
