@@ -1,0 +1,261 @@
+// This library's adapter but for the device, which adapters/chainrule*.ts choose.
+import {
+  add,
+  compile,
+  conv2d,
+  detach,
+  embedding,
+  exp,
+  f32,
+  flatten,
+  grad,
+  i32,
+  leakyRelu,
+  linear,
+  matmul,
+  maxPool2d,
+  mean,
+  mul,
+  neg,
+  nn,
+  optim,
+  Parameter,
+  relu,
+  reshape,
+  sigmoid,
+  softmax,
+  softplus,
+  square,
+  sub,
+  sum,
+  type Device,
+  type InputData,
+  type Signature,
+  type Tensor,
+  type TypedArray,
+  type Update,
+  type Value,
+} from '../../src/index.ts';
+import { gpuDone } from '../lib/gpu-counters.ts';
+import { imagesFirst, pytorch, toLibrary, toShared } from '../lib/layouts.ts';
+import {
+  lookup,
+  mapValues,
+  NotImplemented,
+  unused,
+  type Adapter,
+  type BuildOptions,
+  type Field,
+  type OptimizerSpec,
+  type Runner,
+  type Shared,
+} from '../lib/types.ts';
+
+type Lookup = (name: string) => Tensor;
+type Loss = (p: Lookup, batch: Lookup) => Tensor;
+
+const losses: Record<string, Loss> = {
+  mlp(p, batch) {
+    const h1 = relu(linear(batch('x'), p('w1'), p('b1')));
+    const h2 = relu(linear(h1, p('w2'), p('b2')));
+    return nn.crossEntropy(linear(h2, p('w3'), p('b3')), batch('y'));
+  },
+
+  cnn(p, batch) {
+    const block = (x: Tensor, weight: Tensor, bias: Tensor) =>
+      maxPool2d(relu(conv2d(x, weight, bias, { padding: 1 })), 2);
+    const h = block(block(batch('x'), p('k1'), p('c1')), p('k2'), p('c2'));
+    const h3 = relu(linear(flatten(h), p('w3'), p('b3')));
+    return nn.crossEntropy(linear(h3, p('w4'), p('b4')), batch('y'));
+  },
+
+  vae(p, batch) {
+    const h = relu(linear(batch('x'), p('e1'), p('eb1')));
+    const mu = linear(h, p('mu'), p('mub'));
+    const logVar = linear(h, p('lv'), p('lvb'));
+    const z = add(mu, mul(batch('noise'), exp(mul(logVar, 0.5))));
+    const logits = linear(relu(linear(z, p('d1'), p('db1'))), p('d2'), p('db2'));
+    const reconstruction = nn.bceWithLogits(logits, batch('x'), { reduction: 'batchmean' });
+    return add(reconstruction, nn.klStandardNormal(mu, logVar));
+  },
+};
+
+const generate = (p: Lookup, z: Tensor) =>
+  sigmoid(linear(relu(linear(z, p('g1'), p('gb1'))), p('g2'), p('gb2')));
+const discriminate = (p: Lookup, x: Tensor) =>
+  linear(leakyRelu(linear(x, p('d1'), p('db1')), 0.2), p('d2'), p('db2'));
+
+const forwardOps: Record<string, (input: Lookup) => Tensor> = {
+  matmul: (input) => matmul(input('a'), input('b')),
+  chain(input) {
+    const [a, b] = [input('a'), input('b')];
+    const product = mul(relu(add(mul(a, 1.5), b)), sigmoid(a));
+    return add(sub(product, mul(b, 0.1)), exp(neg(square(a))));
+  },
+  softmax: (input) => softmax(input('a')),
+  sumrows: (input) => sum(input('a'), { axes: 1 }),
+  sumcols: (input) => sum(input('a'), { axes: 0 }),
+};
+
+/** A step's loss and updates from its batch. */
+type BuildStep = (batch: Lookup) => { loss: Tensor; updates: Update[] };
+
+function makeOptimizer(
+  { kind, lr, b1 = 0.9, b2 = 0.999, eps, momentum = 0 }: OptimizerSpec,
+  params: Parameter[],
+) {
+  if (kind === 'sgd') return new optim.SGD(params, { lr, momentum });
+  return new optim.Adam(params, { lr, betas: [b1, b2], ...(eps === undefined ? {} : { eps }) });
+}
+
+function ordinaryStep(loss: Loss, spec: OptimizerSpec, params: Record<string, Parameter>): BuildStep {
+  const optimizer = makeOptimizer(spec, Object.values(params));
+  return (batch) => {
+    const value = loss(lookup(params), batch);
+    return { loss: value, updates: optimizer.update(grad(value, optimizer.params)) };
+  };
+}
+
+/** Train D on G's output, then G against the new D, in one step. */
+function ganStep(spec: OptimizerSpec, params: Record<string, Parameter>): BuildStep {
+  const named = (prefix: string) => Object.values(params).filter(({ name }) => name.startsWith(prefix));
+  const forD = makeOptimizer(spec, named('d'));
+  const forG = makeOptimizer(spec, named('g'));
+  return (batch) => {
+    const p = lookup<Tensor>(params);
+    const fake = detach(generate(p, batch('z1')));
+    const onReal = mean(softplus(neg(discriminate(p, batch('x')))));
+    const lossD = add(onReal, mean(softplus(discriminate(p, fake))));
+    const updatesOfD = forD.update(grad(lossD, forD.params));
+    const after = new Map<Tensor, Tensor>(updatesOfD);
+    const newP: Lookup = (name) => after.get(p(name)) ?? p(name);
+    const lossG = mean(softplus(neg(discriminate(newP, generate(newP, batch('z2'))))));
+    return { loss: add(lossD, lossG), updates: [...updatesOfD, ...forG.update(grad(lossG, forG.params))] };
+  };
+}
+
+/** A parameter with the shared initial weights, in this library's layout. */
+function makeParameter(workload: string, field: Field): Parameter {
+  const layout = pytorch(workload, field);
+  return new Parameter(layout.shape, nn.init.values(toLibrary(field.data, layout)), { name: field.name });
+}
+
+/** How a step gets its batch: as inputs of each call, or by its number from tables on the device. */
+interface BatchSource {
+  readonly signature: Signature;
+  batch(inputs: Lookup): Lookup;
+  data(i: number): InputData<Signature>;
+  readonly note: string;
+}
+
+const hostArray = (field: Field): TypedArray => toLibrary(field.data, imagesFirst(field));
+
+function uploadedBatches(batches: Shared['batches']): BatchSource {
+  const arrays = batches.map((batch) => mapValues(batch, hostArray));
+  return {
+    signature: mapValues(batches[0]!, (field) =>
+      (field.dtype === 'int32' ? i32 : f32)(...imagesFirst(field).shape),
+    ),
+    batch: (inputs) => inputs,
+    data: (i) => arrays[i % arrays.length]!,
+    note: 'each batch is uploaded with its step',
+  };
+}
+
+function residentBatches(batches: Shared['batches']): BatchSource {
+  const tables = mapValues(batches[0]!, (first, name) => {
+    const rows = batches.map((batch) => hostArray(batch[name]!));
+    const size = first.data.length;
+    const all =
+      first.dtype === 'int32' ? new Int32Array(rows.length * size) : new Float32Array(rows.length * size);
+    rows.forEach((row, i) => all.set(row, i * size));
+    return new Parameter([rows.length, size], nn.init.values(all), {
+      name: `batches.${name}`,
+      dtype: first.dtype === 'int32' ? 'i32' : 'f32',
+      trainable: false,
+    });
+  });
+  const numbers = batches.map((_, i) => ({ number: Int32Array.of(i) }));
+  return {
+    signature: { number: i32() },
+    batch: (inputs) => (name) =>
+      reshape(embedding(lookup(tables)(name), inputs('number')), imagesFirst(batches[0]![name]!).shape),
+    data: (i) => numbers[i % numbers.length]!,
+    note: 'batches stay on the device; each step copies one out of a table by its number',
+  };
+}
+
+async function buildTraining(
+  device: Device,
+  library: string,
+  shared: Shared,
+  { data }: BuildOptions,
+): Promise<Runner> {
+  const { name, spec, batches } = shared;
+  const params = mapValues(shared.params, (field) => makeParameter(name, field));
+  const loss = losses[name];
+  if (!loss && name !== 'gan') throw new NotImplemented(library, name);
+  const buildStep = loss ? ordinaryStep(loss, spec.opt!, params) : ganStep(spec.opt!, params);
+  const source = data === 'resident' ? residentBatches(batches) : uploadedBatches(batches);
+  const step = await compile(device, source.signature, (inputs) => {
+    const { loss: value, updates } = buildStep(source.batch(lookup(inputs)));
+    return { outputs: { loss: value }, updates };
+  });
+  let last: Value | null = null;
+  return {
+    async step(i) {
+      last = (await step(source.data(i))).loss;
+    },
+    loss: () => last!.item(),
+    finish: gpuDone,
+    async parameters() {
+      const result: Record<string, Float32Array> = {};
+      for (const [parameter, field] of Object.entries(shared.params))
+        result[parameter] = toShared(
+          (await params[parameter]!.read(device)) as Float32Array,
+          pytorch(name, field),
+        );
+      return result;
+    },
+    output: unused,
+    dispose: () => device.destroy(),
+    notes: [source.note],
+  };
+}
+
+/** The result goes to a parameter: it stays on the device, as the other libraries' results do. */
+async function buildForward(device: Device, { spec, batches }: Shared): Promise<Runner> {
+  const inputs = mapValues(
+    batches[0]!,
+    ({ name, data, shape }) => new Parameter(shape, nn.init.values(data), { name, trainable: false }),
+  );
+  const run = lookup(forwardOps)(spec.op!);
+  const { shape } = run(lookup(inputs));
+  const result = new Parameter(shape, nn.init.zeros, { name: 'result', trainable: false });
+  const step = await compile(device, {}, () => ({ outputs: {}, updates: [[result, run(lookup(inputs))]] }));
+  return {
+    step: async () => void (await step({})),
+    finish: gpuDone,
+    output: async () => (await result.read(device)) as Float32Array,
+    loss: unused,
+    parameters: unused,
+    dispose: () => device.destroy(),
+  };
+}
+
+/** The adapter of this library on the device that `open` gives. */
+export function makeAdapter(name: string, open: () => Promise<Device>): Adapter {
+  let device: Device | null = null;
+  return {
+    name,
+    version: 'working tree',
+    async init() {
+      device = await open();
+      return device.name;
+    },
+    build: (shared, options) =>
+      shared.spec.kind === 'forward'
+        ? buildForward(device!, shared)
+        : buildTraining(device!, name, shared, options),
+  };
+}

@@ -1,0 +1,162 @@
+// @ts-check
+// The tables that a run prints.
+import { median } from './measure.mjs';
+import { WORKLOADS } from './workloads.mjs';
+
+const RATIO_TO = 'jax-js';
+
+/** @param {Record<string, any>} results what bench.mjs writes as JSON */
+export function report(results) {
+  const { machine, libs, workloads, limits, options } = results;
+  const lines = [
+    `${results.date}; ${machine.cpu}, ${machine.cores} cores, ${machine.memory}; Chromium ${machine.browser}; Node ${machine.node}`,
+    ...Object.entries(libs).map(([library, { version, backend, error }]) =>
+      error ? `- ${library}: not available: ${error}` : `- ${library} ${version}: ${backend}`,
+    ),
+  ];
+  const entries = Object.entries(workloads).flatMap(([workload, { libs: rows }]) =>
+    Object.entries(rows).map(([library, row]) => ({ workload, library, row, ratioTo: rows[RATIO_TO] })),
+  );
+  const measured = entries.filter(({ row }) => row.step);
+  const adapters = new Set(measured.flatMap(({ row }) => row.adapters));
+  lines.push(`- adapter: ${[...adapters].join(' | ')}`, '');
+
+  lines.push(
+    'Time. One step: median [min..max] of the rounds. Ratio: median of the ratios of rounds run side by side,',
+    `and ratio of the minima. Cold: set-up and first step, median of ${options.coldStarts} and the first one.`,
+    `Encode: host ms to enqueue a step on an idle device, mean of ${options.encodes}.`,
+    '',
+    table(
+      [
+        'workload',
+        'library',
+        'ms/step',
+        `x ${RATIO_TO}`,
+        'by min',
+        'ms, loss read each step',
+        'cold ms',
+        'encode ms',
+        'CPU ms renderer/GPU main/workers',
+        'rate',
+        ...(limits ? ['% of best'] : []),
+      ],
+      measured.map(({ workload, library, row, ratioTo }) => [
+        workload,
+        library,
+        `${fixed(row.step.median)} [${fixed(row.step.min)}..${fixed(row.step.max)}] ${row.step.n}x${row.perRound}`,
+        ratioTo?.raw ? fixed(medianRatio(row.raw, ratioTo.raw)) : '-',
+        ratioTo?.step ? fixed(row.step.min / ratioTo.step.min) : '-',
+        fixed(row.sync?.median),
+        `${fixed(row.cold.median, 0)} (${fixed(row.cold.first, 0)})`,
+        fixed(row.enq),
+        row.cpu
+          ? [row.cpu.renderer, row.cpu.gpuMain, row.cpu.gpuWorkers].map((ms) => fixed(ms, 1)).join(' / ')
+          : '-',
+        rate(workload, row.step.median),
+        ...(limits ? [shareOfBest(workload, row.step.median, limits)] : []),
+      ]),
+    ),
+    'GPU calls per step, and bytes of buffers: peak in the steady state and since the cold start.',
+    '',
+    table(
+      [
+        'workload',
+        'library',
+        'dispatches',
+        'submits',
+        'passes',
+        'writeBuffer',
+        'KiB written',
+        'createBuffer',
+        'createBindGroup',
+        'copies',
+        'maps',
+        'peak MiB',
+        'with start',
+      ],
+      measured.map(({ workload, library, row: { count } }) => [
+        workload,
+        library,
+        ...[
+          count.dispatch,
+          count.submit,
+          count.pass,
+          count.writeBuffer,
+          count.writeBytes / 1024,
+          count.createBuffer,
+          count.createBindGroup,
+          count.copyB2B,
+          count.mapAsync,
+        ].map((n) => fixed(n, 1)),
+        fixed(count.peak / 2 ** 20),
+        fixed(count.peakSinceStart / 2 ** 20),
+      ]),
+    ),
+    `Agreement over ${options.verifiedSteps} steps: largest relative difference of a loss; distance of the parameters' changes`,
+    '(forward: of the outputs) relative to their norm; and the parameter that differs most.',
+    '',
+    table(
+      ['workload', 'library', 'last loss', 'losses', 'changes', 'most', 'compared with'],
+      measured.map(({ workload, library, row }) => [
+        workload,
+        library,
+        WORKLOADS[workload]?.kind === 'train' ? row.verify.at(-1).toPrecision(6) : '-',
+        scientific(row.lossDifference),
+        scientific(row.changeDifference),
+        row.farthest ?? '-',
+        row.disagrees ? `${row.comparedWith} DISAGREES` : (row.comparedWith ?? '-'),
+      ]),
+    ),
+  );
+  for (const { workload, library, row } of entries) {
+    for (const note of row.notes ?? []) lines.push(`- ${workload} ${library}: ${note}`);
+    if (row.missing) lines.push(`- ${workload} ${library}: ${row.missing}`);
+  }
+  if (limits) lines.push('', 'Limits of the adapter:', JSON.stringify(limits, null, 1));
+  return `${lines.join('\n')}\n`;
+}
+
+/** What makes a run fail, one line each. @param {Record<string, any>} results */
+export function failures(results) {
+  const lines = Object.entries(results['libs']).flatMap(([library, { error }]) =>
+    error ? [`${library}: ${error}`] : [],
+  );
+  for (const [workload, { libs }] of Object.entries(results['workloads']))
+    for (const [library, row] of Object.entries(libs)) {
+      if (row.error) lines.push(`${workload} ${library}: ${row.error}`);
+      if (row.disagrees) lines.push(`${workload}: ${row.disagrees}`);
+      if (row.gpuErrors?.length > 0) lines.push(`${workload} ${library}: GPU error: ${row.gpuErrors[0]}`);
+    }
+  return lines;
+}
+
+/** Median over rounds of the ratio of two libraries that ran one after the other. @type {(ours: number[], theirs: number[]) => number} */
+export function medianRatio(ours, theirs) {
+  return median(ours.map((ms, round) => ms / (theirs[round] ?? NaN)));
+}
+
+/** @type {(workload: string, ms: number) => string} */
+function rate(workload, ms) {
+  const { flop, bytes = 0 } = WORKLOADS[workload] ?? {};
+  return flop ? `${fixed(flop / ms / 1e6)} GFLOP/s` : `${fixed(bytes / ms / 1e6)} GB/s`;
+}
+
+/** @type {(workload: string, ms: number, limits: any) => string} */
+function shareOfBest(workload, ms, limits) {
+  const { flop, bytes = 0 } = WORKLOADS[workload] ?? {};
+  const share = flop ? flop / ms / 1e6 / limits.gflops : bytes / ms / 1e6 / limits.copyGBs;
+  return fixed(100 * share, 0);
+}
+
+/** A Markdown table with aligned columns. @type {(header: string[], rows: string[][]) => string} */
+function table(header, rows) {
+  const widths = header.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const line = (/** @type {string[]} */ cells) =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  return [line(header), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line), ''].join('\n');
+}
+
+const fixed = (/** @type {number | undefined} */ value, digits = 2) =>
+  value === undefined || Number.isNaN(value) ? '-' : value.toFixed(digits);
+const scientific = (/** @type {number | undefined} */ value) =>
+  value === undefined ? '-' : value.toExponential(1);
