@@ -128,11 +128,10 @@ export const kernels: { readonly [Name in KernelName]: Choose<PrimitiveAttrs[Nam
       constants: {
         A_ELEMENT: vectorA ? 'vec4f' : 'f32',
         B_ELEMENT: vectorB ? 'vec4f' : 'f32',
-        A_VECTOR: vectorA,
-        B_VECTOR: vectorB,
+        A_UNIT: vectorA ? 4 : 1,
+        B_UNIT: vectorB ? 4 : 1,
         TRANSPOSE_A: attrs.transposeA,
         TRANSPOSE_B: attrs.transposeB,
-        K_EDGE: k % 4 !== 0,
         LANES_X: tile.lanesX,
         LANES_Y: tile.lanesY,
       },
