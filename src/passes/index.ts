@@ -2,10 +2,18 @@ import type { Parameter, Tensor, Update } from '../graph/index.ts';
 import { channelsLast } from './channels-last.ts';
 import { eliminateCommonSubexpressions } from './cse.ts';
 import { foldTranspose } from './fold-transpose.ts';
+import { recomputeCheap } from './recompute.ts';
 import { simplify } from './simplify.ts';
 import { splitReductions } from './split-reductions.ts';
 
-export { channelsLast, eliminateCommonSubexpressions, foldTranspose, simplify, splitReductions };
+export {
+  channelsLast,
+  eliminateCommonSubexpressions,
+  foldTranspose,
+  recomputeCheap,
+  simplify,
+  splitReductions,
+};
 
 /** A program's graph after all passes. */
 export interface Optimized {
@@ -29,7 +37,8 @@ export function optimize(
     stored,
   );
   const roots = [...laidOut.outputs, ...laidOut.updates.map(([, value]) => value)];
-  const last = eliminateCommonSubexpressions(simplify(splitReductions(foldTranspose(simplify(roots)))));
+  const split = splitReductions(foldTranspose(simplify(roots)));
+  const last = recomputeCheap(eliminateCommonSubexpressions(simplify(split)));
   return {
     outputs: last.slice(0, outputs.length),
     updates: updates.map(([p], i) => [p, last[outputs.length + i]!]),

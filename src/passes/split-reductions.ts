@@ -14,7 +14,7 @@ import { rewrite } from './rewrite.ts';
 /** Enough independent threads to fill a GPU; below it, a long reduction is worth a second stage. */
 const THREADS = 4096;
 /** A thread that adds fewer elements than this gains nothing from a second stage. */
-const SHORT = 64;
+const SHORT = 256;
 
 /**
  * Reductions of many elements into few results leave most of a GPU idle. This pass gives them a second

@@ -56,7 +56,7 @@ interface Group {
  * Elementwise nodes are grouped from the results backwards, as late as possible. A node's height is the
  * number of group borders on its longest way to a result; a node joins its users' group when it has their
  * height. Every edge between groups lowers the height, so the groups never depend on each other in a circle.
- * Then a kernel op takes in the group that alone consumes it (epilogue), and a reduction the group that
+ * Then a kernel op takes in the first group that consumes it (epilogue), and a reduction the group that
  * feeds it alone (prologue).
  */
 export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings }: FuseLimits): Kernel[] {
@@ -131,18 +131,30 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
   return [...kernels.values()];
 
   function absorbEpilogue(anchor: Tensor): void {
-    const users = new Set(uses.get(anchor)!.map((use) => groupOf.get(use.user)!));
-    const [consumer] = users;
-    const target = consumer && kernels.get(consumer);
-    if (!takesEpilogue(anchor) || results.has(anchor) || users.size !== 1 || !target || target.anchor) return;
-    if (!uses.get(anchor)!.every((use) => use.inPlace && isElementwise(use.user))) return;
+    if (!takesEpilogue(anchor)) return;
     const own = groupOf.get(anchor)!;
+    const anchorUses = uses.get(anchor)!;
+    const consumers = [...new Set(anchorUses.map((use) => groupOf.get(use.user)!))].sort(
+      (a, b) => b.height - a.height,
+    );
+    const [consumer, next] = consumers;
+    // The first consumer to run takes the anchor in; the others read its stored result, and none leads back to it.
+    if (!consumer || next?.height === consumer.height) return;
+    const target = kernels.get(consumer)!;
+    const inPlace = anchorUses.every(
+      (use) => groupOf.get(use.user) !== consumer || (use.inPlace && isElementwise(use.user)),
+    );
+    if (target.anchor || !inPlace) return;
+    const stores = new Set(consumer.stores);
+    if (results.has(anchor) || next) stores.add(anchor);
     const reads = new Set([...consumer.reads, ...own.reads]);
     reads.delete(anchor);
-    if (!fits(consumer.members, consumer.stores, reads)) return;
+    if (!fits(consumer.members, stores, reads)) return;
     // Reading a parameter as an operand while another invocation stores its next value is a race.
-    if (target.stores.some((node) => updates.has(node) && own.reads.has(updates.get(node)!))) return;
+    if ([...stores].some((node) => updates.has(node) && own.reads.has(updates.get(node)!))) return;
     target.anchor = anchor;
+    target.stores = [...stores].sort((a, b) => a.id - b.id);
+    consumer.stores = stores;
     consumer.reads = reads;
     consumer.members.add(anchor);
     kernels.delete(own);
