@@ -15,6 +15,7 @@ const display = progressDisplay(process.stderr, console.log);
 
 /** What to end before the process does, last opened first. @type {(() => unknown)[]} */
 const open = [];
+let isInterrupted = false;
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
   process.once(signal, () => void interrupt());
 }
@@ -29,12 +30,16 @@ try {
   }
   process.exit(0); // Dawn keeps the process alive
 } catch (error) {
-  display.stop();
-  console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
-  process.exit(1);
+  // a browser that is being closed fails too
+  if (!isInterrupted) {
+    display.stop();
+    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  }
 }
 
 async function interrupt() {
+  isInterrupted = true;
   display.stop();
   console.error('\ninterrupted');
   for (const close of open.reverse()) await close();

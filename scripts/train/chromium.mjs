@@ -55,13 +55,20 @@ export async function trainInChromium({ options, files, onAdapter, onProgress, o
         (value) => /** @type {import('./page.mjs').Page} */ (/** @type {unknown} */ (globalThis)).run(value),
         options,
       );
-      return await Promise.race([training, failure]);
+      return await Promise.race([training, failure]).catch((error) => {
+        throw new Error(firstLines(error), { cause: error });
+      });
     } finally {
       await browser.close();
     }
   } finally {
     await server.close();
   }
+}
+
+/** The message of an error from the page, without the stack that Playwright adds. @param {Error} error */
+function firstLines({ message }) {
+  return message.replace('page.evaluate: ', '').replace(/\n +at .*/s, '');
 }
 
 /** Path of a browser; installs one when there is none. @returns {Promise<string>} */

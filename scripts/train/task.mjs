@@ -15,6 +15,7 @@ import {
   nn,
   optim,
   Parameter,
+  stack,
   sum,
 } from 'chainrule';
 
@@ -108,11 +109,8 @@ export async function trainMnist({ device, mnist, options, onProgress }) {
   const schedule = optim.warmup(warm, optim.cosine(lr, Math.max(1, total - warm)));
   const optimizer = new optim.Adam(model.parameters(), { lr: schedule });
 
-  // Averages live on the device, so that every step counts though few are read
-  const lossAverage = new Parameter([], () => [0], { name: 'average.loss', trainable: false });
-  const accuracyAverage = new Parameter([], () => [0], { name: 'average.accuracy', trainable: false });
-  /** @type {(average: Parameter, value: import('chainrule').Tensor) => import('chainrule').Tensor} */
-  const moved = (average, value) => add(mul(average, DECAY), mul(value, 1 - DECAY));
+  // Loss and accuracy, averaged on the device, so that every step counts though few are read
+  const averages = new Parameter([2], () => [0, 0], { name: 'averages', trainable: false });
 
   model.train();
   const trainStep = await compile(
@@ -120,14 +118,11 @@ export async function trainMnist({ device, mnist, options, onProgress }) {
     { images: f32(batch, 1, SIDE, SIDE), labels: i32(batch) },
     ({ images, labels }) => {
       const logits = model.forward(images);
-      const crossEntropy = nn.crossEntropy(logits, labels);
-      const loss = moved(lossAverage, crossEntropy);
-      const accuracy = moved(accuracyAverage, mean(cast(eq(argmax(logits), labels), 'f32')));
-      const updates = optimizer.update(grad(crossEntropy, optimizer.params));
-      return {
-        outputs: { loss, accuracy },
-        updates: [...updates, [lossAverage, loss], [accuracyAverage, accuracy]],
-      };
+      const loss = nn.crossEntropy(logits, labels);
+      const accuracy = mean(cast(eq(argmax(logits), labels), 'f32'));
+      const next = add(mul(averages, DECAY), mul(stack([loss, accuracy]), 1 - DECAY));
+      const updates = optimizer.update(grad(loss, optimizer.params));
+      return { outputs: { averages: next }, updates: [...updates, [averages, next]] };
     },
     { seed },
   );
@@ -141,17 +136,18 @@ export async function trainMnist({ device, mnist, options, onProgress }) {
     step++;
     images += samples.labels.length;
     if (performance.now() - reported >= REPORT_EVERY || step === total) {
-      const [loss, accuracy] = await Promise.all([outputs.loss.item(), outputs.accuracy.item()]);
+      const share = 1 - DECAY ** step; // the averages started at 0 (Kingma and Ba 2015, section 3)
+      const values = Array.from(await outputs.averages.data(), (value) => value / share);
+      const [loss, accuracy] = /** @type {[number, number]} */ (values);
       if (!Number.isFinite(loss))
         throw new Error(`the loss is ${loss} after ${step} steps; try a lower --lr`);
-      const share = 1 - DECAY ** step; // the averages started at 0 (Kingma and Ba 2015, section 3)
       const imagesPerSecond = images / ((performance.now() - started) / 1000);
       await onProgress({
         phase: 'train',
         done: step,
         total,
-        loss: loss / share,
-        accuracy: accuracy / share,
+        loss,
+        accuracy,
         imagesPerSecond,
         eta: ((total - step) * batch + test.count * TEST_COST) / imagesPerSecond,
       });
