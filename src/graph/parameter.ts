@@ -37,6 +37,8 @@ export const parameterOp = defineOp<'parameter', { shape: Shape; dtype: DType }>
  * with the values of `init` (or of the last `write`), and changes only by the updates of a step.
  */
 export class Parameter extends Tensor {
+  static #created = 0;
+  readonly #ordinal = Parameter.#created++;
   /** Dotted path in its model; empty until a root module names it. */
   name: string;
   readonly trainable: boolean;
@@ -70,10 +72,10 @@ export class Parameter extends Tensor {
     return this.name || `parameter#${this.id}`;
   }
 
-  /** Initial values: the initialiser drawn from (seed, name). */
+  /** Initial values: the initialiser drawn from (seed, name), or (seed, order of creation) without a name. */
   initialValues(seed: number): TypedArray {
     const values = newArray(this.dtype, sizeOf(this.shape));
-    values.set(this.init(this.shape, new HostRandom(seed, this.name)));
+    values.set(this.init(this.shape, new HostRandom(seed, this.name || `parameter ${this.#ordinal}`)));
     return values;
   }
 

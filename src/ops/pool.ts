@@ -1,4 +1,4 @@
-import { defineOp, emit, ShapeError, type Op, type Tensor } from '../graph/index.ts';
+import { defineOp, DTypeError, emit, ShapeError, type Op, type Tensor } from '../graph/index.ts';
 import { pairOf } from './axes.ts';
 import { imageSizes, windowOutputSize } from './conv.ts';
 import { mean } from './reduce.ts';
@@ -91,6 +91,7 @@ function poolAttrs(
   { stride = kernel, padding = 0 }: PoolOptions,
 ): PoolAttrs {
   if (x.rank !== 4) throw new ShapeError(op, [x.shape], 'x [n, c, h, w]');
+  if (x.dtype !== 'f32') throw new DTypeError(op, 'f32', x.dtype);
   const attrs = {
     kernel: pairOf(op, 'kernel', kernel, 1),
     stride: pairOf(op, 'stride', stride, 1),

@@ -12,6 +12,9 @@ import { withInputs } from './rewrite.ts';
 
 type Perm = readonly number[];
 
+/** Axis order of a parameter on the device: `null` as declared, `undefined` when it is not there yet. */
+export type StoredOrder = (parameter: Parameter) => Perm | null | undefined;
+
 const NHWC: Perm = [0, 2, 3, 1];
 const HWIO: Perm = [2, 3, 1, 0];
 
@@ -46,12 +49,12 @@ export interface ChannelsLast {
  * channels are contiguous. Orders flow through elementwise ops and reductions, a permutation appears
  * only where a value leaves the image ops, and weights are stored in HWIO so that they need none.
  *
- * @param stored the order of parameters that already live on the device
+ * @param stored the order of parameters that already live on the device (`null`: as declared), `undefined` for others
  */
 export function channelsLast(
   outputs: readonly Tensor[],
   updates: readonly Update[],
-  stored: (parameter: Parameter) => Perm | null,
+  stored: StoredOrder,
 ): ChannelsLast {
   const order = topologicalOrder([...outputs, ...updates.flat()]);
   const storage = chooseStorage(order, stored);
@@ -110,10 +113,7 @@ export function channelsLast(
 }
 
 /** Weights that only convolutions order, and whatever is stored like them, go to HWIO. */
-function chooseStorage(
-  order: readonly Tensor[],
-  stored: (parameter: Parameter) => Perm | null,
-): Map<Parameter, Perm> {
+function chooseStorage(order: readonly Tensor[], stored: StoredOrder): Map<Parameter, Perm> {
   const weights = new Set<Tensor>();
   for (const node of order) {
     const perms = IMAGE_OPS[node.op.name];
@@ -124,9 +124,10 @@ function chooseStorage(
   const storage = new Map<Parameter, Perm>();
   for (const node of order) {
     if (!(node instanceof Parameter)) continue;
-    const leader = node.like ?? node;
-    const perm = stored(node) ?? stored(leader) ?? (weights.has(leader) ? HWIO : null);
-    if (perm && !isIdentityPermutation(perm)) storage.set(node, perm);
+    const wanted = (parameter: Parameter) =>
+      stored(parameter) ?? (stored(parameter) === undefined && weights.has(parameter) ? HWIO : null);
+    const perm = stored(node) === undefined ? wanted(node.like ?? node) : stored(node)!;
+    if (perm) storage.set(node, perm);
   }
   return storage;
 }

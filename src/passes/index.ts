@@ -1,5 +1,5 @@
 import type { Parameter, Tensor, Update } from '../graph/index.ts';
-import { channelsLast } from './channels-last.ts';
+import { channelsLast, type StoredOrder } from './channels-last.ts';
 import { eliminateCommonSubexpressions } from './cse.ts';
 import { foldTranspose } from './fold-transpose.ts';
 import { recomputeCheap } from './recompute.ts';
@@ -23,11 +23,11 @@ export interface Optimized {
   readonly storage: ReadonlyMap<Parameter, readonly number[]>;
 }
 
-/** All passes in their order. @param stored axis order of parameters that already live on the device */
+/** All passes in their order. @param stored axis order of the parameters that already live on the device */
 export function optimize(
   outputs: readonly Tensor[],
   updates: readonly Update[],
-  stored: (parameter: Parameter) => readonly number[] | null,
+  stored: StoredOrder,
 ): Optimized {
   const values = updates.map(([, value]) => value);
   const first = eliminateCommonSubexpressions(simplify([...outputs, ...values]));

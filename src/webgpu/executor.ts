@@ -29,7 +29,7 @@ export async function buildExecutor(device: WebGpuDevice, program: Program): Pro
   const optimized = optimize(
     [...program.outputs.values()],
     program.updates,
-    (p) => device.storageOf(p)?.order ?? null,
+    (p) => device.storageOf(p)?.order,
   );
   const orderOf = (p: Parameter) => {
     const stored = device.storageOf(p);

@@ -122,16 +122,17 @@ class StagedValue implements Value {
     } catch (error) {
       throw await this.#device.explain(error);
     }
-    this.#requireCurrent(); // a later step may have waited for the same buffer, and taken it first
-    this.#slot.range ??= this.#slot.buffer.getMappedRange();
-    return arrayOver(this.dtype, this.#slot.range.slice(this.#offset, this.#offset + this.#bytes));
+    this.#requireCurrent(); // a step may have been waiting for the same buffer
+    return arrayOver(
+      this.dtype,
+      this.#slot.buffer.getMappedRange().slice(this.#offset, this.#offset + this.#bytes),
+    );
   }
 
   #requireCurrent(): void {
-    if (this.#slot.use !== this.#use) {
-      throw new ExpiredValueError(
-        `data: expected to be asked within ${RING} steps, got asked after the staging buffer was reused. Read a value before enqueueing ${RING} more steps.`,
-      );
-    }
+    if (this.#slot.use === this.#use) return;
+    throw new ExpiredValueError(
+      `data: expected to be asked within ${RING} steps, got asked after the staging buffer was reused. Read a value before enqueueing ${RING} more steps.`,
+    );
   }
 }
