@@ -48,6 +48,7 @@ export const references: { [Name in Exclude<PrimitiveName, SourceName>]: Referen
   not: map1((x) => (x ? 0 : 1)),
   detach: map1((x) => x),
   copy: map1((x) => x),
+  assign: map1((x) => x),
   leakyRelu: ([x], out, { alpha }) => map1((v) => (v > 0 ? v : alpha * v))([x!], out, {}, undefined!),
   cast: ([x], out, { dtype }) =>
     map1(dtype === 'bool' ? (v) => (v !== 0 ? 1 : 0) : dtype === 'f32' ? (v) => v : Math.trunc)(

@@ -132,6 +132,17 @@ export const copyOp = defineOp<'copy'>({
   vjp: (dy) => [dy],
 });
 
+/**
+ * A copy that the planner puts last: a parameter's next value, computed elsewhere because other kernels
+ * still read the old one. Never fused with what computes it.
+ */
+export const assignOp = defineOp<'assign'>({
+  name: 'assign',
+  kind: 'pointwise',
+  shape: ([x]) => x!.shape,
+  vjp: (dy) => [dy],
+});
+
 // --- Binary ----------------------------------------------------------------------------------
 
 type BinaryVjp = (dy: Tensor, a: Tensor, b: Tensor, y: Tensor) => [Tensor | null, Tensor | null];

@@ -27,7 +27,7 @@ const isElementwise = (node: Tensor) =>
 
 /** Element i of `node` needs exactly element i of this input. */
 const readsInPlace = (node: Tensor, input: number) =>
-  node.op.kind === 'pointwise' || (node.op.name === 'gather' && input === 1);
+  (node.op.kind === 'pointwise' && node.op.name !== 'assign') || (node.op.name === 'gather' && input === 1);
 
 /** Reductions can compute what they read. */
 const takesPrologue = (node: Tensor) => node.op.name === 'sum' || node.op.name === 'max';

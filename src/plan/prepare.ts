@@ -1,5 +1,5 @@
 import { emit, Tensor, topologicalOrder, type Parameter } from '../graph/index.ts';
-import { copyOp } from '../ops/index.ts';
+import { assignOp, copyOp } from '../ops/index.ts';
 import { applyView, isContiguous, ownView, type StorageOrder, type View } from './view.ts';
 
 /** A graph in which every tensor that a kernel reads or writes has a place in some buffer. */
@@ -57,23 +57,20 @@ export function prepare(
 
   // A result needs a buffer of its own: not a view, not a source, and not the same node twice.
   const taken = new Set<Tensor>();
-  const result = (node: Tensor, needsOwn: boolean) => {
-    const value = replaced.get(node)!;
-    const owns = value.op.kind !== 'view' && value.op.kind !== 'source' && value.op.name !== 'fill';
-    if (owns && !needsOwn && !taken.has(value)) {
-      taken.add(value);
-      return value;
-    }
-    const copy = adopt(emit(copyOp, [value], {}));
-    taken.add(copy);
-    return copy;
-  };
+  const owns = (value: Tensor) =>
+    value.op.kind !== 'view' && value.op.kind !== 'source' && value.op.name !== 'fill';
+  const take = (value: Tensor) => (taken.add(value), value);
   const finalOutputs = outputs.map((node) => {
     const value = replaced.get(node)!;
-    return taken.has(value) ? value : result(node, false);
+    return owns(value) ? take(value) : take(adopt(emit(copyOp, [value], {})));
   });
+  const nextValue = (parameter: Parameter, node: Tensor) => {
+    const value = replaced.get(node)!;
+    if (separate.has(parameter)) return adopt(emit(assignOp, [owns(value) ? value : copyOf(value)], {}));
+    return owns(value) && !taken.has(value) ? value : adopt(emit(copyOp, [value], {}));
+  };
   const finalUpdates = new Map(
-    updates.map(([parameter, value]) => [result(value, separate.has(parameter)), parameter]),
+    updates.map(([parameter, value]) => [take(nextValue(parameter, value)), parameter]),
   );
   const order = topologicalOrder([...finalOutputs, ...finalUpdates.keys()]).filter(
     (node) => node.op.kind !== 'view' && node.op.name !== 'fill',

@@ -495,6 +495,7 @@ const POINTWISE: Readonly<Record<PointwiseName, Expression>> = {
   leakyRelu: ([a], node, width) =>
     `select(${a} * ${number(node.attrs.alpha, node, width)}, ${a}, ${a} > ${number(0, node, width)})`,
   copy: ([a]) => a!,
+  assign: ([a]) => a!,
   detach: ([a]) => a!,
   cast: ([a], node, width) => castTo(a!, node.inputs[0]!.dtype, node.dtype, width),
   add: infix('+'),
