@@ -123,10 +123,8 @@ class StagedValue implements Value {
       throw await this.#device.explain(error);
     }
     this.#requireCurrent(); // a step may have been waiting for the same buffer
-    return arrayOver(
-      this.dtype,
-      this.#slot.buffer.getMappedRange().slice(this.#offset, this.#offset + this.#bytes),
-    );
+    this.#slot.range ??= this.#slot.buffer.getMappedRange();
+    return arrayOver(this.dtype, this.#slot.range.slice(this.#offset, this.#offset + this.#bytes));
   }
 
   #requireCurrent(): void {
