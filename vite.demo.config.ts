@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { mnist } from './demo/mnist-plugin.ts';
 import { LIBRARY_BY_NAME, wgsl } from './scripts/vite-plugin-wgsl.ts';
 
 const repository = fileURLToPath(new URL('.', import.meta.url));
@@ -9,8 +10,11 @@ const demo = `${repository}demo/`;
 const pages = existsSync(demo) ? readdirSync(demo).filter((file) => file.endsWith('.html')) : [];
 
 export default defineConfig({
+  cacheDir: `${repository}node_modules/.vite-demo`, // tests of the library have another set of dependencies
+  optimizeDeps: { include: ['uplot'] },
   base: './', // works from any folder of a static host
-  plugins: [wgsl()],
+  plugins: [wgsl(), mnist()],
+  worker: { format: 'es', plugins: () => [wgsl()], rolldownOptions: { external: ['webgpu', /^node:/] } },
   resolve: { alias: [LIBRARY_BY_NAME] },
   server: { fs: { allow: [repository] } },
   build: {
