@@ -2,11 +2,21 @@ import { existsSync } from 'node:fs';
 import { defineConfig } from '@playwright/test';
 import { launchOptions } from './scripts/find-browser.mjs';
 
-const URL = 'http://127.0.0.1:4173';
+const URL = 'http://127.0.0.1:41730';
+const AT = '--config vite.demo.config.ts --strictPort --host 127.0.0.1';
 
+/** What `npm run demo` serves. */
 const demoServer = {
-  command: 'npx vite demo --config vite.demo.config.ts --port 4173 --strictPort --host 127.0.0.1',
+  command: `npx vite demo ${AT} --port 41730`,
   url: URL,
+  reuseExistingServer: false,
+};
+
+/** What `npm run build:demo` makes, in a folder of a static host. */
+const FOLDER = '/some/folder/';
+const builtDemoServer = {
+  command: `npm run build:demo && npx vite preview demo ${AT} --port 41731 --base ${FOLDER}`,
+  url: `http://127.0.0.1:41731${FOLDER}`,
   reuseExistingServer: false,
 };
 
@@ -18,5 +28,5 @@ export default defineConfig({
   timeout: 120_000,
   reporter: [['list'], ['json', { outputFile: 'test-results/playwright.json' }]],
   use: { baseURL: URL, browserName: 'chromium', launchOptions: await launchOptions() },
-  ...(existsSync('demo/index.html') ? { webServer: demoServer } : {}),
+  ...(existsSync('demo/index.html') ? { webServer: [demoServer, builtDemoServer] } : {}),
 });
