@@ -9,7 +9,7 @@ export function eliminateCommonSubexpressions(roots: readonly Tensor[]): Tensor[
   const known = new Map<string, Tensor>();
   return rewrite(roots, (node, inputs) => {
     if (node instanceof Parameter || node.op.kind === 'source') return node;
-    const key = `${node.op.name} ${inputs.map((input) => input.id).join(' ')} ${node.dtype} ${node.shape.join(' ')} ${JSON.stringify(node.attrs)}`;
+    const key = `${node.op.name} ${inputs.map((input) => input.id).join(' ')} ${node.dtype} ${node.shape.join(' ')} ${JSON.stringify(node.attrs, distinct)}`;
     const twin = known.get(key);
     if (twin) return twin;
     const kept = withInputs(node, inputs);
@@ -17,3 +17,9 @@ export function eliminateCommonSubexpressions(roots: readonly Tensor[]): Tensor[
     return kept;
   });
 }
+
+/** JSON writes NaN and both infinities as null, and −0 as 0. */
+const distinct = (_: string, value: unknown): unknown =>
+  typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
+    ? `${Object.is(value, -0) ? '-' : ''}${value}`
+    : value;
