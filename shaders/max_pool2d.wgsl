@@ -1,8 +1,8 @@
 // Max pooling over NHWC images, one result per invocation and WIDTH channels; padding never wins.
 // From the window where x is largest (the first of equals) it takes the element of `values`: x itself for the
-// pooling, another image for maxPool2dPick.
+// pooling (SAME), another image for maxPool2dPick.
 //
-// Injected: V (vec4f, or f32 where channels are not a multiple of 4), WIDTH. Generated: epilogue(i, value).
+// Injected: V (vec4f, or f32 where channels are not a multiple of 4), WIDTH, SAME. Generated: epilogue(i, value).
 struct Sizes {
   count: u32, // results, in V
   in_h: u32,
@@ -45,8 +45,13 @@ fn main(
       let i = ((n * sizes.in_h + u32(iy)) * sizes.in_w + u32(ix)) * sizes.channels + channel;
       let larger = x[i] > best;
       best = select(best, x[i], larger);
-      picked = select(picked, values[i], larger);
+      if (!SAME) {
+        picked = select(picked, values[i], larger);
+      }
     }
+  }
+  if (SAME) {
+    picked = best;
   }
   epilogue(e * WIDTH, picked);
 }

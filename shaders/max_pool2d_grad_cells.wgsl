@@ -2,7 +2,7 @@
 // stride by stride input elements and WIDTH channels, finds the winner of the cell's window once and writes the
 // whole cell: dy at the winner, zero elsewhere. Cells begin at the padding, so the first and last may be cut.
 //
-// Injected: V (vec4f, or f32 where channels are not a multiple of 4), WIDTH. Generated: epilogue(i, value).
+// Injected: V (vec4f, or f32 where channels are not a multiple of 4), I (its integers), WIDTH. Generated: epilogue(i, value).
 struct Sizes {
   count: u32, // cells, in V
   in_h: u32,
@@ -42,27 +42,30 @@ fn main(
   let image = n * sizes.in_h;
   let is_window = (cy < sizes.out_h) & (cx < sizes.out_w);
 
-  var best = x[((image + u32(max(y0, 0))) * sizes.in_w + u32(max(x0, 0))) * sizes.channels + channel];
-  for (var iy = max(y0, 0); iy < min(y0 + i32(sizes.kernel_h), i32(sizes.in_h)); iy++) {
-    for (var ix = max(x0, 0); ix < min(x0 + i32(sizes.kernel_w), i32(sizes.in_w)); ix++) {
-      best = max(best, x[((image + u32(iy)) * sizes.in_w + u32(ix)) * sizes.channels + channel]);
+  // The winner of each channel, as its place in the window: row * kernel_w + column.
+  let first_y = max(y0, 0);
+  let first_x = max(x0, 0);
+  let kernel_w = i32(sizes.kernel_w);
+  var best = x[((image + u32(first_y)) * sizes.in_w + u32(first_x)) * sizes.channels + channel];
+  var winner = I((first_y - y0) * kernel_w + first_x - x0);
+  for (var iy = first_y; iy < min(y0 + i32(sizes.kernel_h), i32(sizes.in_h)); iy++) {
+    for (var ix = first_x; ix < min(x0 + kernel_w, i32(sizes.in_w)); ix++) {
+      let here = x[((image + u32(iy)) * sizes.in_w + u32(ix)) * sizes.channels + channel];
+      let larger = here > best;
+      best = select(best, here, larger);
+      winner = select(winner, I((iy - y0) * kernel_w + ix - x0), larger);
     }
   }
   var gradient = V();
   if (is_window) {
     gradient = dy[((n * sizes.out_h + cy) * sizes.out_w + cx) * sizes.channels + channel];
   }
-  var open = best == best; // no winner yet, in each channel
-  for (var iy = max(y0, 0); iy < min(y0 + sizes.stride_y, i32(sizes.in_h)); iy++) {
-    for (var ix = max(x0, 0); ix < min(x0 + sizes.stride_x, i32(sizes.in_w)); ix++) {
+  for (var iy = first_y; iy < min(y0 + sizes.stride_y, i32(sizes.in_h)); iy++) {
+    for (var ix = first_x; ix < min(x0 + sizes.stride_x, i32(sizes.in_w)); ix++) {
       let i = ((image + u32(iy)) * sizes.in_w + u32(ix)) * sizes.channels + channel;
-      let covered = (iy < y0 + i32(sizes.kernel_h)) & (ix < x0 + i32(sizes.kernel_w));
-      var wins = open & (x[i] == best);
-      if (!covered) {
-        wins = wins & (best < best); // false in every channel
-      }
-      open = open & !wins;
-      epilogue(i * WIDTH, select(V(), gradient, wins));
+      let covered = (iy < y0 + i32(sizes.kernel_h)) & (ix < x0 + kernel_w);
+      let place = select(-1, (iy - y0) * kernel_w + ix - x0, covered);
+      epilogue(i * WIDTH, select(V(), gradient, winner == I(place)));
     }
   }
 }

@@ -36,6 +36,10 @@ const takesPrologue = (node: Tensor) => node.op.name === 'sum' || node.op.name =
 const takesEpilogue = (node: Tensor) =>
   node.op.name !== 'argmax' && node.op.name !== 'scatterAdd' && node.op.name !== 'embeddingGrad';
 
+/** The kernel file declares bindings for the op's inputs; reductions read theirs through generated code. */
+const bindsOperands = (node: Tensor) =>
+  node.op.kind === 'kernel' && !['sum', 'max', 'argmax'].includes(node.op.name);
+
 interface Use {
   readonly user: Tensor;
   /** The user reads it element by element in its own order. */
@@ -46,8 +50,10 @@ interface Group {
   readonly height: number;
   members: Set<Tensor>;
   stores: Set<Tensor>;
-  /** Bases read from outside. */
+  /** Bases that generated code reads from outside, one binding each. */
   reads: Set<Tensor>;
+  /** Bindings that the anchor's kernel file declares for its operands. */
+  operands: number;
 }
 
 /**
@@ -68,10 +74,10 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
   const basesOf = (node: Tensor) =>
     node.inputs.map((input) => views.get(input)!.base).filter((base) => base.op.name !== 'fill');
 
-  const fits = (members: Set<Tensor>, stores: Set<Tensor>, reads: Set<Tensor>) => {
+  const fits = (members: Set<Tensor>, stores: Set<Tensor>, reads: Set<Tensor>, operands: number) => {
     // A parameter updated in place is read and written through one binding.
     const inPlace = [...stores].filter((node) => updates.has(node) && reads.has(updates.get(node)!)).length;
-    return members.size <= MAX_OPS && stores.size + reads.size - inPlace <= maxBindings;
+    return members.size <= MAX_OPS && stores.size + reads.size + operands - inPlace <= maxBindings;
   };
 
   /** Join `node` and the groups of its users into one, if that fits. */
@@ -81,8 +87,8 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
     if (stored) stores.add(node);
     const reads = new Set([...among.flatMap((group) => [...group.reads]), ...basesOf(node)]);
     for (const member of members) reads.delete(member);
-    if (!fits(members, stores, reads)) return false;
-    const joined: Group = { height: among[0]!.height, members, stores, reads };
+    if (!fits(members, stores, reads, 0)) return false;
+    const joined: Group = { height: among[0]!.height, members, stores, reads, operands: 0 };
     for (const group of among) groups.delete(group);
     groups.add(joined);
     for (const member of members) groupOf.set(member, joined);
@@ -108,7 +114,8 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
       height: joinable.size > 0 ? height + 1 : height,
       members: new Set([node]),
       stores: new Set([node]),
-      reads: new Set(basesOf(node)),
+      reads: new Set(bindsOperands(node) ? [] : basesOf(node)),
+      operands: bindsOperands(node) ? node.inputs.length : 0,
     };
     groups.add(group);
     groupOf.set(node, group);
@@ -149,13 +156,15 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
     if (results.has(anchor) || next) stores.add(anchor);
     const reads = new Set([...consumer.reads, ...own.reads]);
     reads.delete(anchor);
-    if (!fits(consumer.members, stores, reads)) return;
+    if (!fits(consumer.members, stores, reads, own.operands)) return;
     // Reading a parameter as an operand while another invocation stores its next value is a race.
-    if ([...stores].some((node) => updates.has(node) && own.reads.has(updates.get(node)!))) return;
+    const operands = new Set<Tensor>(basesOf(anchor));
+    if ([...stores].some((node) => updates.has(node) && operands.has(updates.get(node)!))) return;
     target.anchor = anchor;
     target.stores = [...stores].sort((a, b) => a.id - b.id);
     consumer.stores = stores;
     consumer.reads = reads;
+    consumer.operands = own.operands;
     consumer.members.add(anchor);
     kernels.delete(own);
     groups.delete(own);
@@ -174,7 +183,7 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
     if (!onlyUse) return;
     const reads = new Set([...own.reads, ...producer.reads]);
     reads.delete(view.base);
-    if (!fits(new Set([...own.members, ...producer.members]), own.stores, reads)) return;
+    if (!fits(new Set([...own.members, ...producer.members]), own.stores, reads, 0)) return;
     const target = kernels.get(own)!;
     if (target.stores.some((node) => updates.has(node) && producer.reads.has(updates.get(node)!))) return;
     target.prologue = source.epilogue;

@@ -156,19 +156,22 @@ export const kernels: { readonly [Name in KernelName]: Choose<PrimitiveAttrs[Nam
   conv2dWeightGrad: (node, attrs) => weightGradient(node, attrs, 1),
   conv2dWeightGradParts: (node, attrs) => weightGradient(node, attrs, attrs.parts),
 
-  maxPool2d: (node, attrs) => pool(maxPool2d, node, node.inputs[0]!, node, attrs, [0, 0]),
-  maxPool2dPick: (node, attrs) => pool(maxPool2d, node, node.inputs[0]!, node, attrs, [0, 1]),
+  maxPool2d: (node, attrs) => pool(maxPool2d, node, node.inputs[0]!, node, attrs, [0, 0], { SAME: true }),
+  maxPool2dPick: (node, attrs) =>
+    pool(maxPool2d, node, node.inputs[0]!, node, attrs, [0, 1], { SAME: false }),
   maxPool2dGrad(node, attrs) {
     const output = node.inputs[1]!;
     const { kernel, stride, padding } = attrs;
     if (stride[0] < kernel[0] || stride[1] < kernel[1])
       return pool(maxPool2dGrad, node, node, output, attrs, [0, 1]);
     const spec = pool(maxPool2dGradCells, node, node, output, attrs, [0, 1]);
+    const constants = { ...spec.constants, I: spec.epilogueWidth === 4 ? 'vec4i' : 'i32' };
     const { n, h, w } = imageSizes(node, true);
     const [cells_h, cells_w] = [ceilDiv(h + padding[0], stride[0]), ceilDiv(w + padding[1], stride[1])];
     const count = n * cells_h * cells_w * spec.sizes['channels']!;
     return {
       ...spec,
+      constants,
       sizes: { ...spec.sizes, count, cells_h, cells_w },
       workgroups: ceilDiv(count, WORKGROUP),
     };
