@@ -29,7 +29,12 @@ export const broadcastOp = defineOp<'broadcast', { shape: Shape }>({
   },
 });
 
-/** Repeat x along axes of size 1 and along new leading axes (NumPy's broadcast_to). */
+/**
+ * Repeat x along axes of size 1 and along new leading axes (NumPy's broadcast_to).
+ *
+ * @returns a tensor of `shape`; x itself when that is its shape already
+ * @throws ShapeError when x does not broadcast to `shape`
+ */
 export function broadcast(x: Tensor, shape: Shape): Tensor {
   return sameShape(x.shape, shape) ? x : emit(broadcastOp, [x], { shape: [...shape] });
 }
@@ -58,6 +63,8 @@ export const sumOp = defineOp<'sum', { axes: readonly number[] }>({
 /**
  * Sum of elements over axes.
  *
+ * @param x [...] f32, i32 or u32
+ * @returns the shape of x without `axes`, or with size 1 there for `keepdim`
  * @throws DTypeError for bool, ArgumentError for an axis out of range
  */
 export function sum(x: Tensor, { axes, keepdim = false }: ReduceOptions = {}): Tensor {

@@ -201,7 +201,7 @@ function checkConv(
  * @param weight [o, c / groups, kh, kw]
  * @param bias [o] or null
  * @returns [n, o, h', w'], h' = ⌊(h + 2 padding − dilation (kh − 1) − 1) / stride⌋ + 1
- * @throws ShapeError, ArgumentError
+ * @throws ShapeError, DTypeError unless x and weight are f32, ArgumentError for an option out of range
  */
 export function conv2d(
   x: Tensor,
@@ -219,7 +219,9 @@ export function conv2d(
  *
  * @param x [n, c, w]
  * @param weight [o, c / groups, k]
- * @returns [n, o, w']
+ * @param bias [o] or null
+ * @returns [n, o, w'], w' = ⌊(w + 2 padding − dilation (k − 1) − 1) / stride⌋ + 1
+ * @throws ShapeError, DTypeError unless x and weight are f32, ArgumentError
  */
 export function conv1d(
   x: Tensor,
@@ -244,12 +246,13 @@ export function conv1d(
 }
 
 /**
- * Transposed 2-D convolution: the adjoint of conv2d in its image.
+ * Transposed 2-D convolution: the adjoint of conv2d in its image (Dumoulin and Visin 2016, section 4).
  *
  * @param x [n, in, h, w]
  * @param weight [in, out / groups, kh, kw]
  * @param bias [out] or null
  * @returns [n, out, h', w'], h' = (h − 1) stride − 2 padding + dilation (kh − 1) + outputPadding + 1
+ * @throws ShapeError, DTypeError unless x and weight are f32, ArgumentError for an option out of range
  */
 export function convTranspose2d(
   x: Tensor,

@@ -36,8 +36,10 @@ export const gatherOp: Op<'gather', { axis: number }> = defineOp({
 /**
  * y[.., j, ..] = x[.., index[.., j, ..], ..] along `axis`. Indices outside the axis read 0.
  *
- * @param index integers shaped like x, except along `axis`
- * @returns the shape of `index`
+ * @param x [.., n, ..]
+ * @param index i32 or u32 [.., m, ..], shaped like x except along `axis`
+ * @returns [.., m, ..], the dtype of x
+ * @throws ShapeError, DTypeError for an index that is not an integer, ArgumentError for an axis out of range
  */
 export function gather(x: Tensor, index: Tensor, axis: number): Tensor {
   requireIndex('gather', index);
@@ -61,8 +63,10 @@ export const scatterAddOp: Op<'scatterAdd', { axis: number; size: number }> = de
  * The adjoint of gather: zeros with `size` along `axis`, and source added where index points.
  * Sums run in index order, so results do not depend on timing.
  *
- * @param index integers [.., j, ..] shaped like `source`
- * @throws ArgumentError unless size is a positive integer
+ * @param index i32 or u32, shaped like `source`; indices outside the axis add nothing
+ * @param source [.., m, ..]
+ * @returns [.., size, ..], the dtype of `source`
+ * @throws ArgumentError unless size is a positive integer, ShapeError, DTypeError
  */
 export function scatterAdd(index: Tensor, source: Tensor, axis: number, size: number): Tensor {
   requireIndex('scatterAdd', index);
@@ -95,8 +99,9 @@ export const embeddingGradOp: Op<'embeddingGrad', { rows: number }> = defineOp({
  * Rows of a table. Indices outside it read 0.
  *
  * @param weight [rows, width]
- * @param index [...] integers
+ * @param index [...] i32 or u32
  * @returns [..., width]
+ * @throws ShapeError unless `weight` is a matrix, DTypeError for an index that is not an integer
  */
 export function embedding(weight: Tensor, index: Tensor): Tensor {
   requireIndex('embedding', index);

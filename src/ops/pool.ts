@@ -105,8 +105,10 @@ function poolAttrs(
 /**
  * Largest element of each window; padding never wins, a tie's gradient goes to the first. Notes 6.3.
  *
- * @param x [n, c, h, w]
+ * @param x [n, c, h, w] f32
+ * @param kernel size of the window; a pair is [vertical, horizontal]
  * @returns [n, c, h', w'] with h' = ⌊(h + 2 padding − kernel) / stride⌋ + 1
+ * @throws ShapeError, DTypeError unless x is f32, ArgumentError for an option out of range
  */
 export function maxPool2d(x: Tensor, kernel: number | Pair, options: PoolOptions = {}): Tensor {
   return emit(maxPool2dOp, [x], poolAttrs('maxPool2d', x, kernel, options));
@@ -115,9 +117,11 @@ export function maxPool2d(x: Tensor, kernel: number | Pair, options: PoolOptions
 /**
  * Mean of each window. Notes 6.3.
  *
- * @param x [n, c, h, w]
+ * @param x [n, c, h, w] f32
+ * @param kernel size of the window; a pair is [vertical, horizontal]
  * @param options `countIncludePad` (default true): count padding as zeros in the mean
  * @returns [n, c, h', w'] as maxPool2d
+ * @throws ShapeError, DTypeError unless x is f32, ArgumentError for an option out of range
  */
 export function avgPool2d(
   x: Tensor,
@@ -127,7 +131,13 @@ export function avgPool2d(
   return emit(avgPool2dOp, [x], { ...poolAttrs('avgPool2d', x, kernel, options), countIncludePad });
 }
 
-/** Mean of each channel's image. x [n, c, h, w] → [n, c, 1, 1]. */
+/**
+ * Mean of each channel's image (Lin et al. 2014, section 3.2).
+ *
+ * @param x [n, c, h, w] f32
+ * @returns [n, c, 1, 1]
+ * @throws ShapeError unless x has four axes, DTypeError unless it is f32
+ */
 export function globalAvgPool2d(x: Tensor): Tensor {
   if (x.rank !== 4) throw new ShapeError('globalAvgPool2d', [x.shape], 'x [n, c, h, w]');
   return mean(x, { axes: [2, 3], keepdim: true });

@@ -42,22 +42,39 @@ export interface RandomOptions {
   stream?: string;
 }
 
-/** Independent u32 words, new at every step. Only inside `compile`. */
+/**
+ * Independent u32 words (Philox4x32-10; Salmon et al. 2011), new at every step and bit-equal on every device.
+ *
+ * @returns u32 of `shape`
+ * @throws ChainruleError outside of `compile`
+ */
 export const randomBits = (shape: Shape, { stream }: RandomOptions = {}): Tensor =>
   random('randomBits', 'bits', shape, stream);
 
-/** Uniform in [0, 1), a multiple of 2⁻²⁴; new at every step. Only inside `compile`. */
+/**
+ * Uniform in [0, 1), a multiple of 2⁻²⁴; new at every step and bit-equal on every device.
+ *
+ * @returns f32 of `shape`; no gradient
+ * @throws ChainruleError outside of `compile`
+ */
 export const uniform = (shape: Shape, { stream }: RandomOptions = {}): Tensor =>
   random('uniform', 'uniform', shape, stream);
 
-/** Standard normal by Box–Muller; new at every step. Only inside `compile`. */
+/**
+ * Standard normal (Box and Muller 1958), new at every step.
+ *
+ * @returns f32 of `shape`; no gradient
+ * @throws ChainruleError outside of `compile`
+ */
 export const normal = (shape: Shape, { stream }: RandomOptions = {}): Tensor =>
   random('normal', 'normal', shape, stream);
 
 /**
- * 1 with probability `p`, else 0, as f32.
+ * 1 with probability `p`, else 0; new at every step.
  *
  * @param p in [0, 1]
+ * @returns f32 of `shape`; no gradient
+ * @throws ArgumentError for p outside [0, 1], ChainruleError outside of `compile`
  */
 export function bernoulli(p: number, shape: Shape, options: RandomOptions = {}): Tensor {
   if (!(p >= 0 && p <= 1)) throw new ArgumentError('bernoulli', 'p in [0, 1]', p);

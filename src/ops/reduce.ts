@@ -5,14 +5,27 @@ import { eq, mul, sub, where } from './pointwise.ts';
 import { iota, zerosLike } from './source.ts';
 import { reshape } from './view.ts';
 
-/** Mean over axes: sum / number of elements reduced. x must be f32. */
+/**
+ * Mean over axes: sum / number of elements reduced.
+ *
+ * @param x [...] f32
+ * @returns the shape of x without `axes`, or with size 1 there for `keepdim`
+ * @throws DTypeError unless x is f32, ArgumentError for an axis out of range
+ */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   if (x.dtype !== 'f32') throw new DTypeError('mean', 'f32', x.dtype);
   const count = sizeOf(normalizeAxes('mean', options.axes, x.shape).map((axis) => x.shape[axis]!));
   return mul(sum(x, options), 1 / count);
 }
 
-/** Variance over axes: mean of (x - mean)², divided by n - `correction` (default 0, biased). */
+/**
+ * Variance over axes: Σ (x − mean)² / (n − correction), n the number of elements reduced.
+ *
+ * @param x [...] f32
+ * @param options `correction` 0 (default) is the biased estimate, 1 the unbiased one
+ * @returns the shape of x without `axes`, or with size 1 there for `keepdim`
+ * @throws DTypeError unless x is f32, ArgumentError for an axis out of range
+ */
 export function variance(
   x: Tensor,
   { correction = 0, ...options }: ReduceOptions & { correction?: number } = {},
@@ -49,7 +62,13 @@ function nonEmpty(op: string, x: Tensor, axis: number): number[] {
   return without(x.shape, [axis]);
 }
 
-/** Largest element over axes. The gradient of a tie goes to the first of the equal elements. */
+/**
+ * Largest element over axes. The gradient of a tie goes to the first of the equal elements in C order.
+ *
+ * @param x [...] of any dtype but bool, with at least one element to choose from
+ * @returns the shape of x without `axes`, or with size 1 there for `keepdim`
+ * @throws ShapeError for an axis of size 0, ArgumentError for an axis out of range
+ */
 export function max(x: Tensor, { axes, keepdim = false }: ReduceOptions = {}): Tensor {
   const list = normalizeAxes('max', axes, x.shape);
   let result = x;
@@ -57,19 +76,36 @@ export function max(x: Tensor, { axes, keepdim = false }: ReduceOptions = {}): T
   return reshape(result, keepdim ? withOnes(x.shape, list) : without(x.shape, list));
 }
 
-/** Smallest element over axes; ties as in `max`. */
+/**
+ * Smallest element over axes, as −max(−x); ties as in `max`.
+ *
+ * @param x [...] f32 or i32, with at least one element to choose from
+ * @returns the shape of x without `axes`, or with size 1 there for `keepdim`
+ * @throws ShapeError for an axis of size 0, ArgumentError for an axis out of range
+ */
 export function min(x: Tensor, options: ReduceOptions = {}): Tensor {
   return mul(max(mul(x, -1), options), -1);
 }
 
-/** Index of the first largest element along `axis`, as i32. Not differentiable. */
+/**
+ * Index of the first largest element along `axis`. No gradient.
+ *
+ * @param x [...] of any dtype but bool
+ * @returns i32, the shape of x without `axis`, or with size 1 there for `keepdim`
+ * @throws ShapeError for an axis of size 0, ArgumentError for an axis out of range
+ */
 export function argmax(x: Tensor, axis = -1, keepdim = false): Tensor {
   const at = normalizeAxis('argmax', axis, x.shape);
   const result = emit(argmaxOp, [x], { axis: at });
   return keepdim ? reshape(result, withOnes(x.shape, [at])) : result;
 }
 
-/** A boolean tensor with one `true` along the last axis. index [...] i32 → [..., classes]. */
+/**
+ * One `true` along a new last axis, at the index; none where it is outside 0 … classes − 1.
+ *
+ * @param index [...] i32 or u32
+ * @returns [..., classes] bool
+ */
 export function oneHot(index: Tensor, classes: number): Tensor {
   const shape = [...index.shape, classes];
   return eq(

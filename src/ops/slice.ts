@@ -30,6 +30,8 @@ export type Range = readonly [start: number, end?: number, step?: number] | null
  * A part of x: one range per axis, `null` (or a missing one) for the whole axis.
  * Bounds are clamped to the axis, as in NumPy.
  *
+ * @param x [a, b, ...]
+ * @returns per axis ⌈(end − start) / step⌉ elements
  * @throws ArgumentError for more ranges than axes or a step that is not a positive integer
  */
 export function slice(x: Tensor, ranges: readonly Range[]): Tensor {
@@ -80,9 +82,11 @@ export const padOp = defineOp<'pad', PadAttrs>({
 });
 
 /**
- * Surround x with `value`.
+ * Surround x with `value`, and put it between neighbours.
  *
+ * @param x [a, b, ...]
  * @param pads one [before, after] or [before, after, between] of non-negative integers per axis
+ * @returns per axis before + size + (size − 1) · between + after elements
  * @throws ArgumentError when `pads` does not fit the axes of x
  */
 export function pad(x: Tensor, pads: readonly (readonly [number, number, number?])[], value = 0): Tensor {
@@ -137,6 +141,8 @@ const CONCAT_INPUTS = 6;
 /**
  * Join tensors along `axis`; all other axes and the dtypes must be equal.
  *
+ * @param inputs [a, n₁, c], [a, n₂, c], … for axis 1
+ * @returns [a, n₁ + n₂ + …, c]
  * @throws ArgumentError for an empty list, ShapeError when shapes differ elsewhere
  */
 export function concat(inputs: readonly Tensor[], axis = 0): Tensor {
@@ -156,7 +162,14 @@ export function concat(inputs: readonly Tensor[], axis = 0): Tensor {
   return parts[0]!;
 }
 
-/** Join tensors of one shape along a new axis. n tensors [a, b] → [n, a, b] for axis 0. */
+/**
+ * Join tensors of one shape along a new axis.
+ *
+ * @param inputs n tensors [a, b]
+ * @param axis of the result; negative axes count from its end
+ * @returns [n, a, b] for axis 0
+ * @throws ArgumentError for an empty list or several dtypes, ShapeError when shapes differ
+ */
 export function stack(inputs: readonly Tensor[], axis = 0): Tensor {
   const unsqueezed = inputs.map((x) => {
     const at = axis < 0 ? axis + x.rank + 1 : axis;

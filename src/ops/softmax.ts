@@ -11,19 +11,37 @@ function shifted(op: string, x: Tensor, axis: number): Tensor {
   return sub(x, detach(max(x, { axes: normalizeAxis(op, axis, x.shape), keepdim: true })));
 }
 
-/** exp(xᵢ) / Σⱼ exp(xⱼ) along `axis`. */
+/**
+ * exp(xᵢ) / Σⱼ exp(xⱼ) along `axis`, without overflow.
+ *
+ * @param x [...] f32
+ * @returns [...]
+ * @throws DTypeError unless x is f32, ArgumentError for an axis out of range
+ */
 export function softmax(x: Tensor, axis = -1): Tensor {
   const e = exp(shifted('softmax', x, axis));
   return div(e, sum(e, { axes: axis, keepdim: true }));
 }
 
-/** log softmax(x), without the cancellation of taking the logarithm afterwards. */
+/**
+ * log softmax(x) along `axis`, without the cancellation of taking the logarithm afterwards.
+ *
+ * @param x [...] f32
+ * @returns [...]
+ * @throws DTypeError unless x is f32, ArgumentError for an axis out of range
+ */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
   const s = shifted('logSoftmax', x, axis);
   return sub(s, log(sum(exp(s), { axes: axis, keepdim: true })));
 }
 
-/** log Σⱼ exp(xⱼ) along `axis`, which is removed. */
+/**
+ * log Σⱼ exp(xⱼ) along `axis`, which is removed; without overflow.
+ *
+ * @param x [...] f32
+ * @returns the shape of x without `axis`
+ * @throws DTypeError unless x is f32, ArgumentError for an axis out of range
+ */
 export function logSumExp(x: Tensor, axis = -1): Tensor {
   const at = normalizeAxis('logSumExp', axis, x.shape);
   const m = detach(max(x, { axes: at, keepdim: true }));
@@ -34,12 +52,22 @@ export function logSumExp(x: Tensor, axis = -1): Tensor {
   );
 }
 
-/** x · sigmoid(x) (swish; Ramachandran et al. 2017). */
+/**
+ * x · sigmoid(x) (swish; Ramachandran et al. 2017).
+ *
+ * @param x [...] f32
+ * @returns [...]
+ * @throws DTypeError unless x is f32
+ */
 export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
 
 /**
  * x Φ(x), Φ the standard normal distribution function (Hendrycks and Gimpel 2016, eq. 1), or its
  * `tanh` approximation x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))).
+ *
+ * @param x [...] f32
+ * @returns [...]
+ * @throws DTypeError unless x is f32
  */
 export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
   if (approximate === 'none') return mul(mul(x, 0.5), add(1, erf(mul(x, Math.SQRT1_2))));

@@ -34,8 +34,9 @@ export const constantOp = defineOp<'constant', { shape: Shape; dtype: DType; dat
 /**
  * A tensor with values known now; they are uploaded once, when the step is compiled.
  *
- * @param data the elements in C order; plain arrays become f32
+ * @param data the elements in C order, copied; plain arrays become f32
  * @param shape default: one axis of all elements
+ * @returns `shape`, of the dtype that the array type says, or of `dtype`
  * @throws ArgumentError when the number of elements does not fit the shape
  */
 export function constant(
@@ -82,7 +83,12 @@ export const fillOp = defineOp<'fill', { value: number; shape: Shape; dtype: DTy
   vjp: () => [],
 });
 
-/** A tensor whose elements all equal `value`; takes no memory. */
+/**
+ * A tensor whose elements all equal `value`; takes no memory.
+ *
+ * @param value finite, if it is to run on WebGPU as f32
+ * @returns `dtype` (default f32) of `shape` (default a scalar)
+ */
 export function fill(value: number, shape: Shape = [], dtype: DType = 'f32'): Tensor {
   return emit(fillOp, [], { value, shape: [...shape], dtype });
 }
@@ -100,7 +106,12 @@ export const iotaOp = defineOp<'iota', { axis: number; shape: Shape; dtype: DTyp
   vjp: () => [],
 });
 
-/** A tensor whose element is its own index along `axis`: 0, 1, 2, … */
+/**
+ * A tensor whose element is its own index along `axis`: 0, 1, 2, …
+ *
+ * @param axis from 0
+ * @returns `dtype` (default i32) of `shape`
+ */
 export function iota(shape: Shape, axis: number, dtype: DType = 'i32'): Tensor {
   return emit(iotaOp, [], { axis, shape: [...shape], dtype });
 }

@@ -27,6 +27,7 @@ export const reshapeOp = defineOp<'reshape', { shape: Shape }>({
  * The same elements in C order under another shape.
  *
  * @param shape one size may be -1: it is what remains
+ * @returns a tensor of `shape`; x itself when that is its shape already
  * @throws ShapeError when the number of elements differs
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
@@ -41,7 +42,13 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return sameShape(full, x.shape) ? x : emit(reshapeOp, [x], { shape: full });
 }
 
-/** All axes from `start` on as one. x [a, b, c] → [a, b c] for the default `start` 1. */
+/**
+ * All axes from `start` on as one.
+ *
+ * @param x [a, b, c, ...]
+ * @param start default 1: everything but the batch axis
+ * @returns [a, b · c · ...] for `start` 1
+ */
 export function flatten(x: Tensor, start = 1): Tensor {
   return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start))]);
 }
@@ -56,6 +63,7 @@ export const permuteOp = defineOp<'permute', { perm: readonly number[] }>({
 /**
  * Reorder axes: result.shape[i] = x.shape[perm[i]].
  *
+ * @param perm every axis of x once; negative axes count from the end
  * @throws ArgumentError when `perm` is not a permutation of the axes of x
  */
 export function permute(x: Tensor, perm: readonly number[]): Tensor {
@@ -65,7 +73,13 @@ export function permute(x: Tensor, perm: readonly number[]): Tensor {
   return isIdentityPermutation(axes) ? x : emit(permuteOp, [x], { perm: axes });
 }
 
-/** Swap two axes; by default the last two (the matrix transpose). */
+/**
+ * Swap two axes; by default the last two (the matrix transpose).
+ *
+ * @param x [..., m, n]
+ * @returns [..., n, m] for the default axes
+ * @throws ShapeError for fewer than two axes, ArgumentError for an axis out of range
+ */
 export function transpose(x: Tensor, axisA = -2, axisB = -1): Tensor {
   if (x.rank < 2) throw new ShapeError('transpose', [x.shape], 'at least two axes');
   const perm = x.shape.map((_, axis) => axis);
