@@ -9,8 +9,15 @@ import {
   withErrorScopes,
   type GpuCounts,
 } from './gpu-counters.ts';
-import { sketch } from './sketch.mjs';
-import { NotImplemented, type Adapter, type BuildOptions, type Runner, type Shared } from './types.ts';
+import { sketch, type Sketch } from './sketch.mjs';
+import {
+  mapValues,
+  NotImplemented,
+  type Adapter,
+  type BuildOptions,
+  type Runner,
+  type Shared,
+} from './types.ts';
 import { makeShared } from './workloads.mjs';
 
 /** Measures one library. All times are in ms. */
@@ -58,25 +65,26 @@ export class Lab {
   }
 
   /**
-   * What to compare: the losses of steps 2 to `count`, and a sketch of how far each parameter has moved from
-   * its initial value; of a forward workload a sketch of its output.
+   * What to compare: the losses of steps 2 to `count`, and sketches of how far each parameter has moved from
+   * its initial value after step 2 (`early`) and at the end (`late`); of a forward workload its output.
    */
   async verify(count: number) {
     const { shared, runner } = this.#current();
+    if (shared.spec.kind === 'forward') {
+      const output = { output: sketch(await runner.output()) };
+      return { losses: [], early: output, late: output, errors: gpuErrors() };
+    }
     const losses: number[] = [];
-    const sketches: Record<string, ReturnType<typeof sketch>> = {};
-    if (shared.spec.kind === 'forward') sketches['output'] = sketch(await runner.output());
-    else {
-      for (let i = 1; i < count; i++) {
+    const continueTo = async (steps: number) => {
+      while (losses.length + 1 < steps) {
         await this.#step();
         losses.push(await runner.loss());
       }
-      for (const [name, values] of Object.entries(await runner.parameters())) {
-        const { data } = shared.params[name]!;
-        sketches[name] = sketch(values.map((value, i) => value - data[i]!));
-      }
-    }
-    return { losses, sketches, errors: gpuErrors() };
+      return this.#changes();
+    };
+    const early = await continueTo(2);
+    const late = await continueTo(count);
+    return { losses, early, late, errors: gpuErrors() };
   }
 
   /** WebGPU calls per step over `count` steps, and bytes of buffers: live, highest, highest since the cold start. */
@@ -149,6 +157,15 @@ export class Lab {
   async #step(): Promise<void> {
     const workload = this.#current();
     await workload.runner.step(workload.steps++);
+  }
+
+  /** Sketches of the parameters' changes since the start. */
+  async #changes(): Promise<Record<string, Sketch>> {
+    const { shared, runner } = this.#current();
+    return mapValues(await runner.parameters(), (values, name) => {
+      const { data } = shared.params[name]!;
+      return sketch(values.map((value, i) => value - data[i]!));
+    });
   }
 
   async #result(): Promise<number> {

@@ -7,6 +7,9 @@ import { WORKLOADS } from './workloads.mjs';
 
 /** @typedef {import('./browser.mjs').LibraryPage} LibraryPage */
 /** @typedef {import('./options.mjs').Options} Options */
+/** A round takes about this long, but has 2 to 10 steps. */
+const ROUND_MS = 1500;
+
 /** Figures of one library in one workload. @typedef {Record<string, any>} Row */
 
 /**
@@ -100,9 +103,9 @@ class Run {
   }
 
   async verify() {
-    const { losses, sketches, errors } = await this.page.call('verify', this.options.verifiedSteps);
+    const { losses, early, late, errors } = await this.page.call('verify', this.options.verifiedSteps);
     this.row.verify.push(...losses);
-    this.row.sketches = sketches;
+    this.row.sketches = { early, late };
     this.row.gpuErrors = errors;
   }
 
@@ -110,7 +113,7 @@ class Run {
     this.estimateMs = (await this.page.call('round', 1)).ms;
     this.row.count = await this.page.call('count', this.estimateMs > 1200 ? 2 : 10);
     this.estimateMs = (await this.page.call('round', this.estimateMs > 1200 ? 1 : 3)).ms;
-    this.stepsPerRound = this.estimateMs > 3000 ? 2 : this.estimateMs > 1200 ? 3 : 10;
+    this.stepsPerRound = Math.max(2, Math.min(10, Math.ceil(ROUND_MS / this.estimateMs)));
   }
 
   async round() {

@@ -14,7 +14,8 @@ interleaved rounds. Exits with 1 when their results disagree or one fails, with 
 
   --libs LIST       of ${LIBRARIES.join(', ')}
                     (default chainrule,jax-js,tfjs-webgpu)
-  --workloads LIST  of ${Object.keys(WORKLOADS).join(', ')}, or all
+  --workloads LIST  of ${Object.keys(WORKLOADS).slice(0, 7).join(', ')},
+                    ${Object.keys(WORKLOADS).slice(7).join(', ')}, or all
                     (default mlp,cnn)
   --out FILE        results as JSON (default test-results/bench.json)
   --k N             steps whose losses and parameters are compared (default 10)
@@ -63,7 +64,7 @@ export function parseOptions(args) {
           ? Object.keys(WORKLOADS)
           : listOf('--workloads', values.workloads, Object.keys(WORKLOADS)),
       out: values.out,
-      verifiedSteps: countOf('--k', values.k),
+      verifiedSteps: countOf('--k', values.k, 2),
       budgetMs: 1000 * countOf('--budget', values.budget),
       minRounds: countOf('--min-rounds', values['min-rounds']),
       maxRounds: countOf('--max-rounds', values['max-rounds']),
@@ -89,10 +90,10 @@ function listOf(option, text, allowed) {
   return names;
 }
 
-/** @type {(option: string, text: string) => number} */
-function countOf(option, text) {
+/** @type {(option: string, text: string, least?: number) => number} */
+function countOf(option, text, least = 1) {
   const count = Number(text);
-  if (!Number.isInteger(count) || count < 1)
-    throw new Error(`${option}: expected a whole number from 1, got ${text}`);
+  if (!Number.isInteger(count) || count < least)
+    throw new Error(`${option}: expected a whole number from ${least}, got ${text}`);
   return count;
 }

@@ -37,6 +37,7 @@ export function report(results) {
         'cold ms',
         'encode ms',
         'CPU ms renderer/GPU main/workers',
+        `CPU x ${RATIO_TO}`,
         'rate',
         ...(limits ? ['% of best'] : []),
       ],
@@ -52,6 +53,7 @@ export function report(results) {
         row.cpu
           ? [row.cpu.renderer, row.cpu.gpuMain, row.cpu.gpuWorkers].map((ms) => fixed(ms, 1)).join(' / ')
           : '-',
+        row.cpu && ratioTo?.cpu ? fixed(totalCpu(row.cpu) / totalCpu(ratioTo.cpu)) : '-',
         rate(workload, row.step.median),
         ...(limits ? [shareOfBest(workload, row.step.median, limits)] : []),
       ]),
@@ -93,16 +95,17 @@ export function report(results) {
       ]),
     ),
     `Agreement over ${options.verifiedSteps} steps: largest relative difference of a loss; distance of the parameters' changes`,
-    '(forward: of the outputs) relative to their norm; and the parameter that differs most.',
+    'after 2 and after all steps (forward: of the outputs) relative to their norm; the parameter that differs most.',
     '',
     table(
-      ['workload', 'library', 'last loss', 'losses', 'changes', 'most', 'compared with'],
+      ['workload', 'library', 'last loss', 'losses', 'changes after 2', 'after all', 'most', 'compared with'],
       measured.map(({ workload, library, row }) => [
         workload,
         library,
         WORKLOADS[workload]?.kind === 'train' ? row.verify.at(-1).toPrecision(6) : '-',
         scientific(row.lossDifference),
-        scientific(row.changeDifference),
+        scientific(row.changeDifference?.[0]),
+        scientific(row.changeDifference?.[1]),
         row.farthest ?? '-',
         row.disagrees ? `${row.comparedWith} DISAGREES` : (row.comparedWith ?? '-'),
       ]),
@@ -134,6 +137,9 @@ export function failures(results) {
 export function medianRatio(ours, theirs) {
   return median(ours.map((ms, round) => ms / (theirs[round] ?? NaN)));
 }
+
+const totalCpu = (/** @type {import('./cpu-time.mjs').CpuTime} */ { renderer, gpuMain, gpuWorkers }) =>
+  renderer + gpuMain + gpuWorkers;
 
 /** @type {(workload: string, ms: number) => string} */
 function rate(workload, ms) {
