@@ -33,17 +33,20 @@ const spec =
   <D extends DType>(dtype: D) =>
   (...shape: number[]): InputSpec<D> => ({ dtype, shape });
 
-/** Declare an f32 input, e.g. `f32(64, 784)`. */
+/** Declare an f32 input by its sizes, e.g. `f32(64, 784)`; its data is a Float32Array in C order. */
 export const f32 = spec('f32');
-/** Declare an i32 input, e.g. `i32(64)`. */
+/** Declare an i32 input, e.g. `i32(64)`; its data is an Int32Array. */
 export const i32 = spec('i32');
-/** Declare a u32 input. */
+/** Declare a u32 input; its data is a Uint32Array. */
 export const u32 = spec('u32');
 /** Declare a bool input; its data is a Uint32Array of 0 and 1. */
 export const bool = spec('bool');
 
+/** The inputs of a step by name. */
 export type Signature = Readonly<Record<string, InputSpec>>;
+/** What the traced function gets: one node per input. */
 export type InputTensors<S extends Signature> = { readonly [K in keyof S]: Tensor };
+/** What a call of the step gets: one typed array per input, in C order. */
 export type InputData<S extends Signature> = { readonly [K in keyof S]: ArrayOf<S[K]['dtype']> };
 
 /** What the traced function returns. */
@@ -82,11 +85,14 @@ const PLANS_KEPT = 4;
 /**
  * Trace `fn` once and make it ready to run on `device` as one plan.
  *
- * A call whose inputs have another leading size traces again (the last 4 sizes are kept).
+ * A call whose inputs have another leading size traces again (the last 4 sizes are kept). All updates take
+ * effect together at the end of a step; `fn` sees the values from before it.
  *
  * @param signature dtype and shape of each input
- * @param fn builds the graph; called once per set of shapes, never per step
- * @throws whatever `fn` throws while tracing (shape errors), and DeviceError when the plan cannot be built
+ * @param fn builds the graph; called once per set of leading sizes, never per step
+ * @returns the step, ready to run: its pipelines are compiled and its buffers exist
+ * @throws whatever `fn` throws while tracing (shape errors); ChainruleError for two updates of one parameter;
+ *   DeviceError when the plan cannot be built, OutOfMemoryError among them
  */
 export async function compile<S extends Signature, O extends Readonly<Record<string, Tensor>>>(
   device: Device,
@@ -173,7 +179,7 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
   });
 }
 
-/** The plan of a compiled step, as text. */
+/** The plan of a compiled step, as text: on WebGPU one line per kernel and the bytes, on `cpu()` the graph. */
 export function print(step: { toString(): string }): string {
   return step.toString();
 }

@@ -31,7 +31,7 @@ export class ArgumentError extends ChainruleError {
   }
 }
 
-/** `grad` met an op without a gradient rule, or a loss that is not a scalar. */
+/** `grad` was given a loss that is not a scalar or tensors that are not f32, or met a rule that gives a wrong shape. */
 export class GradientError extends ChainruleError {}
 
 /** No usable GPU adapter, or one that lacks what a plan needs. */

@@ -79,7 +79,11 @@ export class Parameter extends Tensor {
     return values;
   }
 
-  /** Current values on `device`, in logical (C) order. Waits for the steps enqueued before. */
+  /**
+   * Current values on `device`, in the declared axis order (C order). Waits for the steps enqueued before.
+   *
+   * @throws ArgumentError when no step compiled for `device` uses the parameter, DeviceLostError
+   */
   read(device: ParameterStore): Promise<TypedArray> {
     return device.readParameter(this);
   }
@@ -87,7 +91,8 @@ export class Parameter extends Tensor {
   /**
    * Replace the values on `device`; steps enqueued later see them.
    *
-   * @throws ArgumentError when the array type or length does not fit
+   * @param data `size` elements in the declared axis order
+   * @throws ArgumentError when the array type or length does not fit, DeviceLostError
    */
   async write(device: ParameterStore, data: TypedArray): Promise<void> {
     if (!holds(this.dtype, data) || data.length !== this.size) {

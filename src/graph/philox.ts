@@ -2,6 +2,10 @@
  * Philox4x32-10, the counter-based generator of Salmon et al., "Parallel random numbers: as easy
  * as 1, 2, 3" (SC 2011). The same (key, counter) gives the same four words on every backend;
  * `shaders/lib/philox.wgsl` is this function in WGSL.
+ *
+ * @param key0 low word of the key, u32; `key1` the high word
+ * @param c0 lowest word of the counter, u32; `c3` the highest
+ * @returns four u32
  */
 export function philox4x32(
   key0: number,
@@ -51,12 +55,19 @@ export function bitsToNormals(bits0: number, bits1: number): [number, number] {
   return [radius * Math.cos(angle), radius * Math.sin(angle)];
 }
 
-/** A named stream of host random numbers; used by initialisers and by data shuffling. */
+/**
+ * A named stream of host random numbers, the same on every machine; used by initialisers and by data shuffling.
+ * Each draw moves the stream on.
+ */
 export class HostRandom {
   #element = 0;
   readonly seed: number;
   readonly stream: number;
 
+  /**
+   * @param seed taken modulo 2³²
+   * @param stream any name: streams of other names are independent
+   */
   constructor(seed: number, stream: string) {
     this.seed = seed >>> 0;
     this.stream = hashString(stream);
@@ -88,7 +99,7 @@ export class HostRandom {
   }
 }
 
-/** FNV-1a, 32 bits: the stream id of a name. */
+/** FNV-1a, 32 bits, over UTF-16 code units: the stream id of a name (Fowler, Noll and Vo). */
 export function hashString(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

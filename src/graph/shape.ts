@@ -19,6 +19,7 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
+/** True when two shapes have the same axes. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
@@ -48,6 +49,7 @@ export function inversePermutation(perm: readonly number[]): number[] {
   return inverse;
 }
 
+/** True when `perm` leaves every axis where it is. */
 export function isIdentityPermutation(perm: readonly number[]): boolean {
   return perm.every((axis, position) => axis === position);
 }

@@ -1,12 +1,19 @@
 import { ArgumentError, type Initializer, type Shape } from '../graph/index.ts';
 
-/** Fan-in and fan-out of a weight [out, in, ...receptive field] (PyTorch's `_calculate_fan_in_and_fan_out`). */
+/**
+ * Fan-in and fan-out of a weight (PyTorch's `_calculate_fan_in_and_fan_out`): in and out times the elements of
+ * the receptive field.
+ *
+ * @param shape [out, in, ...receptive field]
+ * @throws ArgumentError for fewer than two axes
+ */
 export function fans(shape: Shape): { fanIn: number; fanOut: number } {
   if (shape.length < 2) throw new ArgumentError('fans', 'a weight with at least two axes', shape);
   const field = shape.slice(2).reduce((a, b) => a * b, 1);
   return { fanIn: shape[1]! * field, fanOut: shape[0]! * field };
 }
 
+/** What follows a layer, for `gain`. */
 export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu';
 
 /** PyTorch's gains: 1 for linear and sigmoid, 5/3 for tanh, √2 for relu, √(2 / (1 + slope²)) for leaky relu. */
@@ -25,7 +32,7 @@ export const constantInit =
   (value: number): Initializer =>
   (shape) =>
     new Float32Array(count(shape)).fill(value);
-/** Given values, in C order. */
+/** Given values, in C order; as many as the parameter has elements. */
 export const values =
   (data: ArrayLike<number>): Initializer =>
   () =>
@@ -46,12 +53,12 @@ export interface XavierOptions {
   gain?: number;
 }
 
-/** N(0, gain² · 2 / (fanIn + fanOut)) (Glorot and Bengio 2010; notes 4.1.2). */
+/** N(0, gain² · 2 / (fanIn + fanOut)) (Glorot and Bengio 2010; notes 4.1.2). @throws ArgumentError, see `fans` */
 export const xavierNormal =
   ({ gain: g = 1 }: XavierOptions = {}): Initializer =>
   (shape, random) =>
     normalInit(g * xavierStd(shape))(shape, random);
-/** Uniform with the variance of `xavierNormal`: ±gain √(6 / (fanIn + fanOut)). */
+/** Uniform with the variance of `xavierNormal`: ±gain √(6 / (fanIn + fanOut)) (Glorot and Bengio 2010, eq. 16). */
 export const xavierUniform =
   ({ gain: g = 1 }: XavierOptions = {}): Initializer =>
   (shape, random) =>
@@ -64,7 +71,7 @@ export interface KaimingOptions {
   slope?: number;
 }
 
-/** N(0, gain² / fan) (He et al. 2015; notes 4.1.1 without their stray factor 2). */
+/** N(0, gain² / fan) (He et al. 2015; notes 4.1.1 without their stray factor 2). @throws ArgumentError, see `fans` */
 export const kaimingNormal =
   (options: KaimingOptions = {}): Initializer =>
   (shape, random) =>
@@ -82,13 +89,13 @@ export const fanInUniform = (fanIn: number): Initializer =>
 const count = (shape: Shape) => shape.reduce((a, b) => a * b, 1);
 const symmetric = (std: number) => uniformInit(-Math.sqrt(3) * std, Math.sqrt(3) * std);
 
-/** Standard deviation √(2 / (fanIn + fanOut)). */
+/** Standard deviation √(2 / (fanIn + fanOut)) of `xavierNormal` with gain 1. @throws ArgumentError, see `fans` */
 export function xavierStd(shape: Shape): number {
   const { fanIn, fanOut } = fans(shape);
   return Math.sqrt(2 / (fanIn + fanOut));
 }
 
-/** Standard deviation gain / √fan. */
+/** Standard deviation gain / √fan of `kaimingNormal`. @throws ArgumentError, see `fans` */
 export function kaimingStd(
   shape: Shape,
   { mode = 'fanIn', nonlinearity = 'relu', slope = 0.01 }: KaimingOptions = {},

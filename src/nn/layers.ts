@@ -27,7 +27,10 @@ import {
 import { fanInUniform, normalInit } from './init.ts';
 import { Module } from './module.ts';
 
-/** y = x Wᵀ + b. x [..., inFeatures] → [..., outFeatures]. Weight and bias start uniform in ±1/√inFeatures, as in PyTorch. */
+/**
+ * y = x Wᵀ + b. x [..., inFeatures] → [..., outFeatures]. Weight [outFeatures, inFeatures] and bias [outFeatures] start
+ * uniform in ±1/√inFeatures, as in PyTorch.
+ */
 export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
@@ -43,12 +46,16 @@ export class Linear extends Module {
   }
 }
 
-/** 2-D convolution with zero padding: x [n, inChannels, h, w] → [n, outChannels, h', w']; see `conv2d`. */
+/**
+ * 2-D convolution with zero padding: x [n, inChannels, h, w] → [n, outChannels, h', w']; see `conv2d`. Weight
+ * [outChannels, inChannels / groups, kh, kw] and bias [outChannels] start uniform in ±1/√fanIn, as in PyTorch.
+ */
 export class Conv2d extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
   readonly options: ConvOptions;
 
+  /** @throws ArgumentError unless `groups` divides both numbers of channels, and for a bad kernel size */
   constructor(
     inChannels: number,
     outChannels: number,
@@ -71,7 +78,7 @@ export class Conv2d extends Module {
   }
 }
 
-/** A table of `count` learned vectors: index [...] → [..., width]. Starts N(0, 1), as in PyTorch. */
+/** A table of `count` learned vectors: index [...] i32 or u32 → [..., width]. Starts N(0, 1), as in PyTorch. */
 export class Embedding extends Module {
   readonly weight: Parameter;
 
@@ -85,7 +92,7 @@ export class Embedding extends Module {
   }
 }
 
-/** Largest element of each window; see `maxPool2d`. */
+/** Largest element of each window: [n, c, h, w] → [n, c, h', w']; see `maxPool2d`. */
 export class MaxPool2d extends Module {
   readonly kernel: number | readonly [number, number];
   readonly options: PoolOptions;
@@ -101,7 +108,7 @@ export class MaxPool2d extends Module {
   }
 }
 
-/** Mean of each window; see `avgPool2d`. */
+/** Mean of each window: [n, c, h, w] → [n, c, h', w']; see `avgPool2d`. */
 export class AvgPool2d extends Module {
   readonly kernel: number | readonly [number, number];
   readonly options: PoolOptions & { countIncludePad?: boolean };
@@ -148,14 +155,14 @@ export class Identity extends Module {
   }
 }
 
-/** max(x, 0) */
+/** max(x, 0), element by element. */
 export class ReLU extends Module {
   forward(x: Tensor): Tensor {
     return relu(x);
   }
 }
 
-/** x, or alpha x where x is not positive. */
+/** x, or alpha x where x is not positive, element by element. */
 export class LeakyReLU extends Module {
   readonly alpha: number;
 
@@ -169,42 +176,42 @@ export class LeakyReLU extends Module {
   }
 }
 
-/** 1 / (1 + e⁻ˣ) */
+/** 1 / (1 + e⁻ˣ), element by element. */
 export class Sigmoid extends Module {
   forward(x: Tensor): Tensor {
     return sigmoid(x);
   }
 }
 
-/** Hyperbolic tangent. */
+/** The hyperbolic tangent of each element. */
 export class Tanh extends Module {
   forward(x: Tensor): Tensor {
     return tanh(x);
   }
 }
 
-/** Arc tangent. */
+/** The arc tangent of each element, in radians. */
 export class Atan extends Module {
   forward(x: Tensor): Tensor {
     return atan(x);
   }
 }
 
-/** log(1 + eˣ) */
+/** log(1 + eˣ), element by element. */
 export class Softplus extends Module {
   forward(x: Tensor): Tensor {
     return softplus(x);
   }
 }
 
-/** x · sigmoid(x) */
+/** x · sigmoid(x), element by element. */
 export class SiLU extends Module {
   forward(x: Tensor): Tensor {
     return silu(x);
   }
 }
 
-/** x Φ(x); see `gelu`. */
+/** x Φ(x), element by element; see `gelu`. */
 export class GELU extends Module {
   readonly approximate: 'none' | 'tanh';
 
@@ -218,7 +225,7 @@ export class GELU extends Module {
   }
 }
 
-/** Softmax along `axis`. */
+/** Softmax along `axis`; the shape stays. */
 export class Softmax extends Module {
   readonly axis: number;
 
@@ -232,7 +239,7 @@ export class Softmax extends Module {
   }
 }
 
-/** Logarithm of the softmax along `axis`. */
+/** Logarithm of the softmax along `axis`; the shape stays. */
 export class LogSoftmax extends Module {
   readonly axis: number;
 
@@ -250,7 +257,7 @@ export class LogSoftmax extends Module {
  * Inverted dropout (Srivastava et al. 2014): in training each element is kept with probability 1 − p and
  * divided by 1 − p; in evaluation nothing happens. The notes' rule (4.3.3) multiplies weights at test time instead.
  *
- * @param p probability of dropping, in [0, 1)
+ * `p` is the probability of dropping, in [0, 1); the constructor throws ArgumentError for another.
  */
 export class Dropout extends Module {
   readonly p: number;
@@ -285,7 +292,10 @@ export class Sequential extends Module {
   }
 }
 
-/** h + f(h) (He et al. 2016; notes 5); `shortcut` projects h where f changes its shape. */
+/**
+ * h + f(h) (He et al. 2016; notes 5); `shortcut` projects h where f changes its shape. `forward` throws ShapeError when
+ * the two differ.
+ */
 export class Residual extends Module {
   readonly f: Module;
   readonly shortcut: Module;

@@ -53,19 +53,41 @@ function requireSameShape(op: string, x: Tensor, target: Tensor): void {
     throw new ShapeError(op, [x.shape, target.shape], 'prediction and target of one shape');
 }
 
-/** Mean squared error (x − t)². x, target: one shape. */
+/**
+ * Squared error (x − t)². Notes 2.1, whose mean over samples is `batchmean`.
+ *
+ * @param x [...] f32
+ * @param target [...] f32
+ * @returns a scalar, or the shape of x for reduction 'none'
+ * @throws ShapeError when the shapes differ, ArgumentError for an unknown reduction
+ */
 export function mse(x: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
   requireSameShape('mse', x, target);
   return reduceLoss('mse', square(sub(x, target)), reduction, x.shape[0] ?? 1);
 }
 
-/** Absolute error |x − t|. x, target: one shape. */
+/**
+ * Absolute error |x − t|.
+ *
+ * @param x [...] f32
+ * @param target [...] f32
+ * @returns a scalar, or the shape of x for reduction 'none'
+ * @throws ShapeError when the shapes differ, ArgumentError for an unknown reduction
+ */
 export function l1(x: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
   requireSameShape('l1', x, target);
   return reduceLoss('l1', abs(sub(x, target)), reduction, x.shape[0] ?? 1);
 }
 
-/** Huber's loss: d²/2 where |d| ≤ delta, else delta (|d| − delta/2), d = x − t. */
+/**
+ * Huber's loss: d²/2 where |d| ≤ delta, else delta (|d| − delta/2), d = x − t (Huber 1964; PyTorch's HuberLoss).
+ *
+ * @param x [...] f32
+ * @param target [...] f32
+ * @param options `delta` > 0, default 1
+ * @returns a scalar, or the shape of x for reduction 'none'
+ * @throws ShapeError when the shapes differ, ArgumentError for an unknown reduction
+ */
 export function huber(
   x: Tensor,
   target: Tensor,
@@ -78,7 +100,14 @@ export function huber(
   return reduceLoss('huber', loss, reduction, x.shape[0] ?? 1);
 }
 
-/** Binary cross-entropy of probabilities x in [0, 1]; each logarithm is clamped at −100, as in PyTorch. */
+/**
+ * Binary cross-entropy −(t log x + (1 − t) log(1 − x)); each logarithm is clamped at −100, as in PyTorch.
+ *
+ * @param x [...] probabilities in [0, 1]
+ * @param target [...] f32 in [0, 1]
+ * @returns a scalar, or the shape of x for reduction 'none'
+ * @throws ShapeError when the shapes differ, ArgumentError for an unknown reduction
+ */
 export function bce(x: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
   requireSameShape('bce', x, target);
   const logOf = (p: Tensor) => clamp(log(p), -100, null);
@@ -86,7 +115,14 @@ export function bce(x: Tensor, target: Tensor, { reduction = 'mean' }: LossOptio
   return reduceLoss('bce', loss, reduction, x.shape[0] ?? 1);
 }
 
-/** Binary cross-entropy of logits: log(1 + eˣ) − x t, which is max(x, 0) − x t + log(1 + e^−|x|). */
+/**
+ * Binary cross-entropy of logits: log(1 + eˣ) − x t, which is max(x, 0) − x t + log(1 + e^−|x|).
+ *
+ * @param x [...] logits
+ * @param target [...] f32 in [0, 1]
+ * @returns a scalar, or the shape of x for reduction 'none'
+ * @throws ShapeError when the shapes differ, ArgumentError for an unknown reduction
+ */
 export function bceWithLogits(x: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
   requireSameShape('bceWithLogits', x, target);
   return reduceLoss('bceWithLogits', sub(softplus(x), mul(x, target)), reduction, x.shape[0] ?? 1);
@@ -102,8 +138,9 @@ export interface CrossEntropyOptions extends LossOptions {
  *
  * @param logits [..., classes]
  * @param target class indices [...] (i32), or a distribution [..., classes] (f32)
+ * @param options `ignoreIndex` is for class indices only
  * @returns a scalar, or [...] for reduction 'none'
- * @throws ShapeError when the target does not fit
+ * @throws ShapeError when the target does not fit, ArgumentError for an unknown reduction
  */
 export function crossEntropy(
   logits: Tensor,
@@ -132,7 +169,14 @@ export function crossEntropy(
     : reduceLoss('crossEntropy', masked, reduction, batch);
 }
 
-/** Negative log-likelihood of class indices. logProbs [..., classes], target [...] i32. */
+/**
+ * Negative log-likelihood of class indices: −logProbs at the target.
+ *
+ * @param logProbs [..., classes], such as of `logSoftmax`
+ * @param target [...] i32
+ * @returns a scalar, or [...] for reduction 'none'
+ * @throws ShapeError when the target does not fit, ArgumentError for an unknown reduction
+ */
 export function nll(logProbs: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
   if (!sameShape(target.shape, logProbs.shape.slice(0, -1)))
     throw new ShapeError(
@@ -147,6 +191,12 @@ export function nll(logProbs: Tensor, target: Tensor, { reduction = 'mean' }: Lo
 /**
  * Negative log-likelihood of N(mu, e^logVar): (log 2π + logVar + (t − mu)² e^−logVar) / 2. A scalar
  * `logVar` is the homoscedastic case, one per element the heteroscedastic (notes 1.2).
+ *
+ * @param mu [...] f32
+ * @param logVar of a shape that broadcasts to [...]
+ * @param target [...] f32
+ * @returns a scalar, or [...] for reduction 'none'
+ * @throws ShapeError when the shapes do not fit, ArgumentError for an unknown reduction
  */
 export function gaussianNll(
   mu: Tensor,
@@ -162,7 +212,14 @@ export function gaussianNll(
 
 /**
  * Gaussian negative log-likelihood with a variance: (log v + (t − mu)² / v) / 2, v = max(variance, eps),
- * plus log(2π)/2 with `full`; PyTorch's GaussianNLLLoss. No gradient flows through the clamp.
+ * plus log(2π)/2 with `full`; PyTorch's GaussianNLLLoss. No gradient flows to a variance
+ * below eps.
+ *
+ * @param mu [...] f32
+ * @param variance of a shape that broadcasts to [...]
+ * @param target [...] f32
+ * @returns a scalar, or [...] for reduction 'none'
+ * @throws ShapeError when the shapes do not fit, ArgumentError for an unknown reduction
  */
 export function gaussianNllVariance(
   mu: Tensor,
@@ -181,7 +238,14 @@ export function gaussianNllVariance(
   );
 }
 
-/** KL(N(mu, e^logVar) ‖ N(0, I)) = Σ (mu² + e^s − 1 − s) / 2 (Kingma and Welling 2014, appendix B). mu, logVar [n, z]. */
+/**
+ * KL(N(mu, e^s) ‖ N(0, I)) = Σ (mu² + e^s − 1 − s) / 2, s = logVar (Kingma and Welling 2014, appendix B).
+ *
+ * @param mu [n, z]
+ * @param logVar [n, z]
+ * @returns a scalar, by default the mean over n of the sum over z; [n, z] for reduction 'none'
+ * @throws ShapeError when the shapes differ, ArgumentError for an unknown reduction
+ */
 export function klStandardNormal(
   mu: Tensor,
   logVar: Tensor,

@@ -73,7 +73,11 @@ export abstract class Module {
     return this.train(false);
   }
 
-  /** Read every parameter and buffer from `device`, by path. */
+  /**
+   * Read every parameter and buffer from `device`, by path.
+   *
+   * @throws ArgumentError when no step compiled for `device` uses one of them
+   */
   async readState(device: ParameterStore): Promise<Map<string, TypedArray>> {
     const entries = [...this.state()];
     const arrays = await Promise.all(entries.map(([, parameter]) => parameter.read(device)));

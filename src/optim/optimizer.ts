@@ -89,7 +89,9 @@ export abstract class Optimizer<Options extends OptimizerOptions> {
   /**
    * Updates of all parameters from their gradients.
    *
-   * @param grads one per parameter, in the order of `params`
+   * @param grads one per parameter, in the order of `params`, each of its parameter's shape
+   * @returns updates for `compile`: parameters, moments and counters
+   * @throws ArgumentError for another number of gradients
    */
   update(grads: readonly Tensor[]): Update[] {
     if (grads.length !== this.params.length)
@@ -149,7 +151,10 @@ export interface SGDOptions extends OptimizerOptions {
   weightDecay?: number;
 }
 
-/** p ← p − lr · (g, or its momentum), with PyTorch's conventions. Notes 2.3.1. */
+/**
+ * p ← p − lr · (g, or its momentum), with PyTorch's conventions. Notes 2.3.1. `update` throws ArgumentError for
+ * `nesterov` without momentum.
+ */
 export class SGD extends Optimizer<SGDOptions> {
   protected updateGroup(
     pairs: readonly (readonly [Parameter, Tensor])[],
