@@ -2,6 +2,7 @@ import type { Tensor, TypedArray } from '../src/index.ts';
 import * as C from '../src/index.ts';
 import { emit } from '../src/graph/index.ts';
 import {
+  assignOp,
   avgPool2dGradOp,
   conv2dWeightGradOp,
   conv2dWeightGradPartsOp,
@@ -553,6 +554,11 @@ export const opCases: { readonly [Name in Exclude<PrimitiveName, SourceName>]: r
   ],
   copy: FEW_SHAPES.map((shape) => ({
     call: (x: Tensor) => emit(copyOp, [x], {}),
+    inputs: [normal(shape)],
+    shape,
+  })),
+  assign: FEW_SHAPES.map((shape) => ({
+    call: (x: Tensor) => emit(assignOp, [x], {}),
     inputs: [normal(shape)],
     shape,
   })),

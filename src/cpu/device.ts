@@ -53,19 +53,24 @@ class CpuDevice implements Device {
     return value;
   }
 
-  readParameter(parameter: Parameter): Promise<TypedArray> {
-    if (!this.#values.has(parameter))
+  // async, so that what is wrong rejects as it does on a GPU, and is not thrown at the call
+  async readParameter(parameter: Parameter): Promise<TypedArray> {
+    return toHost(this.#storedOrThrow(parameter, 'read'));
+  }
+
+  async writeParameter(parameter: Parameter, data: TypedArray): Promise<void> {
+    this.#storedOrThrow(parameter, 'write').data.set(data);
+  }
+
+  #storedOrThrow(parameter: Parameter, what: string): NdArray {
+    const value = this.#values.get(parameter);
+    if (!value)
       throw new ArgumentError(
-        `${parameter.label}.read`,
+        `${parameter.label}.${what}`,
         'a parameter that a step compiled for this device uses',
         'one that no step uses yet',
       );
-    return Promise.resolve(toHost(this.valueOf(parameter)));
-  }
-
-  writeParameter(parameter: Parameter, data: TypedArray): Promise<void> {
-    this.valueOf(parameter).data.set(data);
-    return Promise.resolve();
+    return value;
   }
 
   destroy(): void {}
@@ -147,10 +152,10 @@ class CpuValue implements Value {
     return Promise.resolve(this.#data);
   }
 
-  item(): Promise<number> {
+  async item(): Promise<number> {
     if (this.#data.length !== 1)
       throw new ArgumentError('item', 'an output of one element', `${this.#data.length} elements`);
-    return Promise.resolve(this.#data[0]!);
+    return this.#data[0]!;
   }
 }
 

@@ -14,8 +14,8 @@ describe('an op called with arguments that do not fit throws at the call, and sa
         outputs: { y: opCase.call(...tensorsOf(opCase, inputs)) },
       }));
       const error: unknown = await trace.catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(ChainruleError);
-    expect((error as Error).message).toBe(opCase.throws);
+      expect(error).toBeInstanceOf(ChainruleError);
+      expect((error as Error).message).toBe(opCase.throws);
     },
   );
 });
