@@ -7,8 +7,10 @@ export interface NdArray {
   readonly data: Float32Array | Float64Array | Int32Array | Uint32Array;
 }
 
+/** How f32 tensors are kept: rounded to float32, or in float64. */
 export type Storage = 'f32' | 'f64';
 
+/** A zeroed array of `shape`. */
 export function newNdArray(shape: Shape, dtype: DType, storage: Storage): NdArray {
   const size = sizeOf(shape);
   if (dtype === 'f32')

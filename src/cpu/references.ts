@@ -26,6 +26,7 @@ const map2 =
     for (let i = 0; i < out.data.length; i++) out.data[i] = f(a!.data[i]!, b!.data[i]!);
   };
 
+/** The definition of each op; `[Name in …]` makes a missing one a type error. */
 export const references: { [Name in Exclude<PrimitiveName, SourceName>]: Reference<PrimitiveAttrs[Name]> } = {
   fill: (_, out, { value }) => void out.data.fill(value),
   iota: (_, out, { axis }) => forEachIndex(out.shape, (at, i) => (out.data[i] = at[axis]!)),

@@ -21,7 +21,7 @@ import type { Adapter } from './kernels.ts';
 import type { Composed } from './compose.ts';
 import { BufferUsage, MAP_READ, STAGE_COMPUTE } from './usage.ts';
 
-/** What kind of adapter a device runs on. */
+/** What kind of adapter a device runs on, in the words of WebGPU's `GPUAdapterInfo`; empty where it does not say. */
 export interface AdapterInfo {
   readonly vendor: string;
   readonly architecture: string;
@@ -49,6 +49,9 @@ const WANTED_LIMITS = [
 /**
  * A WebGPU device: `navigator.gpu` in a page or worker, the optional package `webgpu` (Dawn) in Node.
  *
+ * Unless a device is given, it asks for the adapter's limits on buffers, and for subgroups and timestamps where there are any.
+ *
+ * @returns a device to compile steps for; `destroy()` frees it and all its parameters
  * @throws DeviceError when there is no WebGPU, no adapter, or the adapter refuses a device
  */
 export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
