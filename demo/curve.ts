@@ -23,7 +23,10 @@ const LOG_TICKS = [-3, -2, -1, 0, 1, 2].flatMap((power) => [1, 2, 5].map((digit)
 /** The x axis starts this long, in steps. */
 const STEPS_AT_FIRST = 100;
 
-/** A value over the steps of training, drawn at most once per frame. */
+/** Time between two drawings at least, in ms. */
+const DRAW_EVERY = 100;
+
+/** A value over the steps of training. */
 export class Curve {
   readonly #element: HTMLElement;
   readonly #options: CurveOptions;
@@ -72,10 +75,10 @@ export class Curve {
   #draw(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    requestAnimationFrame(() => {
+    setTimeout(() => {
       this.#scheduled = false;
       this.#plot?.setData(this.#data());
-    });
+    }, DRAW_EVERY);
   }
 
   #data(): uPlot.AlignedData {

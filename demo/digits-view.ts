@@ -1,3 +1,4 @@
+import { argmax } from './argmax.ts';
 import { CLASSES, PIXELS, SAMPLES, SIDE, type Pixels, type Sample } from './protocol.ts';
 
 /** Paint a digit black on transparent; the class `ink` inverts it on a dark page. */
@@ -11,12 +12,13 @@ export function paint(canvas: HTMLCanvasElement, pixels: Pixels | null): void {
 
 /** The class with the highest probability. */
 export function best(probabilities: Float32Array): { digit: number; probability: number } {
-  const probability = Math.max(...probabilities);
-  return { digit: probabilities.indexOf(probability), probability };
+  const digit = argmax(probabilities);
+  return { digit, probability: probabilities[digit]! };
 }
 
-/** At least "under 1 %" and at most "over 99 %": no network is certain. */
+/** "< 1 %" to "> 99 %": no network is certain. NaN, of a network that diverged, is a dash. */
 export function percent(share: number): string {
+  if (Number.isNaN(share)) return '–';
   if (share > 0.99 && share < 1) return '> 99 %';
   return share > 0 && share < 0.01 ? '< 1 %' : `${Math.round(100 * share)} %`;
 }
@@ -72,9 +74,10 @@ export class SampleGrid {
       const { digit, probability } = best(probabilities.subarray(i * CLASSES, (i + 1) * CLASSES));
       const isRight = digit === label;
       if (isRight) right++;
+      const name = `A ${label}, read as ${digit} (${percent(probability)})${isRight ? '' : ': wrong'}`;
+      if (name === button.ariaLabel) continue;
+      button.ariaLabel = button.title = name;
       button.dataset['right'] = String(isRight);
-      button.ariaLabel = `A ${label}, read as ${digit} (${percent(probability)})${isRight ? '' : ': wrong'}`;
-      button.title = button.ariaLabel;
       reading.textContent = String(digit);
     }
     return right;

@@ -26,14 +26,20 @@ const progress = find<HTMLProgressElement>('progress');
 const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
 const send = (command: Command) => worker.postMessage(command);
 
-const accuracyNote = find('accuracy-note').textContent;
-const lossNote = find('loss-note').textContent;
+const SOME_HELD_OUT = 'digits it never trains on';
+const SMOOTHED = 'cross-entropy, smoothed';
+/** What stands below the title of a chart while the pointer is elsewhere. */
+const notes = { accuracy: SOME_HELD_OUT, loss: SMOOTHED };
+function setNote(chart: keyof typeof notes, text: string): void {
+  notes[chart] = text;
+  setText(`${chart}-note`, text);
+}
 const accuracy = new Curve(find('accuracy-plot'), {
   colour: '--good',
   smooth: false,
   range: () => [0, 1],
   format: (value) => `${+(100 * value).toFixed(1)} %`,
-  onHover: (text) => setText('accuracy-note', text ?? accuracyNote),
+  onHover: (text) => setText('accuracy-note', text ?? notes.accuracy),
 });
 const loss = new Curve(find('loss-plot'), {
   colour: '--accent',
@@ -42,7 +48,7 @@ const loss = new Curve(find('loss-plot'), {
   // One lucky batch must not stretch the axis; a network that knows nothing is at ln 10 = 2.3.
   range: (low, high) => [Math.max(0.01, Math.min(low ?? 1, 0.1)), Math.max(high ?? 0, 3)],
   format: (value) => String(+value.toPrecision(3)),
-  onHover: (text) => setText('loss-note', text ?? lossNote),
+  onHover: (text) => setText('loss-note', text ?? notes.loss),
 });
 
 const bars = new ProbabilityBars(find('bars'));
@@ -144,17 +150,23 @@ const handlers: { readonly [T in Report['type']]: (report: Extract<Report, { typ
     loss.clear();
     for (const id of ['accuracy', 'loss', 'ms', 'rate']) setText(id, '–');
     for (const id of ['steps', 'images']) setText(id, '0');
-    setText('accuracy-note', accuracyNote);
+    setNote('accuracy', SOME_HELD_OUT);
+    setNote('loss', SMOOTHED);
   },
   loss({ step, loss: value }) {
-    loss.push(step, value);
-    setText('loss', loss.latest!.toPrecision(3));
     setText('steps', integer(step));
+    if (Number.isFinite(value)) {
+      loss.push(step, value);
+      setText('loss', loss.latest!.toPrecision(3));
+    } else {
+      setText('loss', '∞');
+      setNote('loss', 'diverged: lower the rate, then reset');
+    }
   },
   accuracy({ step, accuracy: value, digits }) {
     if (digits < 10_000) accuracy.push(step, value);
     setText('accuracy', `${(100 * value).toFixed(1)} %`);
-    setText('accuracy-note', digits < 10_000 ? accuracyNote : 'of all 10,000 held-out digits');
+    setNote('accuracy', digits < 10_000 ? SOME_HELD_OUT : 'of all 10,000 held-out digits');
   },
   speed({ step, images, msPerStep, stepsPerSecond }) {
     setText('steps', integer(step));

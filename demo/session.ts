@@ -1,4 +1,5 @@
 import { HostRandom, type Device, type Value } from 'chainrule';
+import { argmax } from './argmax.ts';
 import type { Digits } from './mnist.ts';
 import { Pace } from './pace.ts';
 import {
@@ -13,7 +14,7 @@ import {
   type Sample,
   type Settings,
 } from './protocol.ts';
-import { argmax, SEED, Trainer } from './trainer.ts';
+import { SEED, Trainer } from './trainer.ts';
 
 /** Held-out digits asked while training; all of them when it pauses. */
 const QUICK_TEST = 1000;

@@ -87,9 +87,3 @@ async function compileSteps(device: Device, model: nn.Module, optimizer: optim.A
   );
   return { train, predict };
 }
-
-export function argmax(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-  return best;
-}

@@ -68,18 +68,24 @@ function adviceItems(): HTMLElement[] {
       item(
         'First: a secure address',
         'Open this page by https, or as http://localhost. Over plain http browsers hide WebGPU.',
-        true,
+        false,
       ),
     );
   }
   return items;
 }
 
-function item(title: string, text: string, highlighted: boolean): HTMLElement {
+function item(title: string, text: string, yours: boolean): HTMLElement {
   const li = document.createElement('li');
   const strong = document.createElement('strong');
   strong.textContent = title;
+  if (yours) {
+    const badge = document.createElement('span');
+    badge.className = 'badge';
+    badge.textContent = 'this browser';
+    strong.append(badge);
+  }
   li.append(strong, text);
-  li.classList.toggle('yours', highlighted);
+  li.classList.toggle('yours', yours);
   return li;
 }
