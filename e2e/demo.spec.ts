@@ -8,8 +8,11 @@ const BUILT = 'http://127.0.0.1:41731/some/folder/';
 const PHONE = { width: 360, height: 740 };
 const DESKTOP = { width: 1280, height: 800 };
 
-/** Generous: the software GPU computes on the same two cores that draw the page. */
-const LONGEST_TASK_MS = 200;
+/**
+ * Generous: the software GPU computes on the two cores that draw the page, and 67 ms were seen with ten others waiting for
+ * them. Training in the page itself would take seconds at once, when it compiles and when it tests.
+ */
+const LONGEST_TASK_MS = 300;
 
 type Point = readonly [x: number, y: number];
 
