@@ -15,15 +15,29 @@ export interface Allocation<T> {
   readonly slots: readonly number[];
 }
 
+/** Among values of one size, which one chooses its slot first. No order is best for every program. */
+const TIES: readonly ((a: Lifetime<unknown>, b: Lifetime<unknown>) => number)[] = [
+  (a, b) => a.first - b.first,
+  (a, b) => b.first - a.first,
+  (a, b) => b.last - b.first - (a.last - a.first),
+];
+
 /**
  * Give values to reusable slots: largest first, each into the first slot that is free for its lifetime
  * (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020, algorithm 2). A
- * slot is a whole buffer, since one dispatch may not read and write the same one.
+ * slot is a whole buffer, since one dispatch may not read and write the same one. The smallest result of a
+ * few orders is taken.
  */
 export function allocate<T>(lifetimes: readonly Lifetime<T>[]): Allocation<T> {
+  const total = ({ slots }: Allocation<T>) => slots.reduce((sum, bytes) => sum + bytes, 0);
+  return TIES.map((tie) =>
+    allocateInOrder([...lifetimes].sort((a, b) => b.bytes - a.bytes || tie(a, b))),
+  ).reduce((best, other) => (total(other) < total(best) ? other : best));
+}
+
+function allocateInOrder<T>(bySize: readonly Lifetime<T>[]): Allocation<T> {
   const slotOf = new Map<T, number>();
   const slots: { bytes: number; busy: { first: number; last: number }[] }[] = [];
-  const bySize = [...lifetimes].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
   for (const { value, bytes, first, last } of bySize) {
     let index = slots.findIndex((slot) => isFree(slot.busy, first, last));
     if (index < 0) index = slots.push({ bytes, busy: [] }) - 1;

@@ -95,7 +95,7 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
     return true;
   };
 
-  for (const node of [...order].reverse()) {
+  for (const node of usersFirst(order, uses, basesOf)) {
     if (node.op.kind === 'source') continue;
     const nodeUses = uses.get(node)!;
     const elementwise = isElementwise(node);
@@ -204,6 +204,28 @@ function findUses(order: readonly Tensor[], views: Prepared['views']): Map<Tenso
     });
   }
   return uses;
+}
+
+/**
+ * Users before what they use, and a node's inputs right after it: while a group grows, few of the values that it
+ * will take in anyway count as buffers that it reads.
+ */
+function usersFirst(
+  order: readonly Tensor[],
+  uses: ReadonlyMap<Tensor, readonly Use[]>,
+  basesOf: (node: Tensor) => readonly Tensor[],
+): Tensor[] {
+  const waiting = new Map(order.map((node) => [node, uses.get(node)!.length]));
+  const ready = order.filter((node) => waiting.get(node) === 0);
+  const result: Tensor[] = [];
+  for (let node = ready.pop(); node; node = ready.pop()) {
+    result.push(node);
+    for (const base of basesOf(node)) {
+      waiting.set(base, waiting.get(base)! - 1);
+      if (waiting.get(base) === 0) ready.push(base);
+    }
+  }
+  return result;
 }
 
 /** The tensors a kernel reads from buffers, each once. */
