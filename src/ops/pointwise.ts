@@ -28,6 +28,14 @@ function unary<const Name extends string>(
   });
 }
 
+/** Arithmetic and order: f32, i32 and, unless `signed`, u32. */
+function requireNumber(op: string, x: Tensor, signed = false): Tensor {
+  if (x.dtype === 'bool' || (signed && x.dtype === 'u32')) {
+    throw new DTypeError(op, signed ? 'f32 or i32' : 'f32, i32 or u32', x.dtype);
+  }
+  return x;
+}
+
 function requireF32(op: string, x: Tensor): Tensor {
   if (x.dtype !== 'f32') throw new DTypeError(op, 'f32', x.dtype);
   return x;
@@ -58,21 +66,21 @@ export const notOp = unary('not', () => null);
  * @param x [...] of any dtype but bool
  * @returns [...], same dtype
  */
-export const neg = (x: Tensor): Tensor => emit(negOp, [x], {});
+export const neg = (x: Tensor): Tensor => emit(negOp, [requireNumber('neg', x, true)], {});
 /**
  * |x|, element by element; gradient 0 at 0.
  *
  * @param x [...] of any dtype but bool
  * @returns [...], same dtype
  */
-export const abs = (x: Tensor): Tensor => emit(absOp, [x], {});
+export const abs = (x: Tensor): Tensor => emit(absOp, [requireNumber('abs', x, true)], {});
 /**
  * -1, 0 or 1, the sign of x; gradient 0 everywhere.
  *
  * @param x [...] f32 or i32
  * @returns [...], same dtype
  */
-export const sign = (x: Tensor): Tensor => emit(signOp, [x], {});
+export const sign = (x: Tensor): Tensor => emit(signOp, [requireNumber('sign', x, true)], {});
 /**
  * The largest integer ≤ x; gradient 0 everywhere.
  *
@@ -277,6 +285,9 @@ function binary<const Name extends string>(
   });
 }
 
+/** Binary ops that accept bool. */
+const LOGICAL = new Set(['eq', 'ne', 'and', 'or']);
+
 /** Emit a binary op on operands brought to one shape and dtype; a number takes the other's dtype. */
 function emitBinary(op: Op<string, NoAttrs>, a: TensorLike, b: TensorLike): Tensor {
   const like = a instanceof Tensor ? a : b instanceof Tensor ? b : null;
@@ -290,6 +301,7 @@ function emitBinary(op: Op<string, NoAttrs>, a: TensorLike, b: TensorLike): Tens
       'operands of one dtype',
       `${x.dtype} and ${y.dtype}. Convert one with cast()`,
     );
+  if (!LOGICAL.has(op.name)) requireNumber(op.name, x);
   const shape = broadcastShapes(x.shape, y.shape);
   if (!shape) throw new ShapeError(op.name, [x.shape, y.shape], 'shapes that broadcast');
   return emit(op, [broadcast(x, shape), broadcast(y, shape)], {});

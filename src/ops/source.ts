@@ -86,7 +86,7 @@ export const fillOp = defineOp<'fill', { value: number; shape: Shape; dtype: DTy
 /**
  * A tensor whose elements all equal `value`; takes no memory.
  *
- * @param value finite, if it is to run on WebGPU as f32
+ * @param value infinities and NaN reach the GPU too, but WGSL lets an adapter treat them as it likes
  * @returns `dtype` (default f32) of `shape` (default a scalar)
  */
 export function fill(value: number, shape: Shape = [], dtype: DType = 'f32'): Tensor {

@@ -1,6 +1,6 @@
 import { stridesOf, type DType, type Shape, type Tensor } from '../graph/index.ts';
 import type { RandomAttrs } from '../ops/index.ts';
-import type { PointwiseName } from '../ops/primitives.ts';
+import type { IndexedName, PointwiseName } from '../ops/primitives.ts';
 import { collapse, isContiguous, type Axis, type Kernel, type Plan, type View } from '../plan/index.ts';
 
 /** Elements that one call of a generated function computes. */
@@ -211,7 +211,7 @@ export class Generator {
   ): string {
     const input = node.inputs[position]!;
     const view = this.#plan.views.get(input)!;
-    if (view.base.op.name === 'fill') return literal(view.base.attrs.value, input.dtype, width);
+    if (view.base.op.name === 'fill') return this.#literal(view.base.attrs.value, input.dtype, width);
     if (inPlace && isContiguous(view) && values.has(view.base)) return values.get(view.base)!;
     return this.#load(view, this.#access(view, width), width);
   }
@@ -306,6 +306,15 @@ export class Generator {
     return lines.join('\n');
   }
 
+  /** A constant as text. WGSL has no literal for infinities and NaN: their bits come from the uniform. */
+  #literal(value: number, dtype: DType, width: Width): string {
+    const rounded = Math.fround(value);
+    if (dtype !== 'f32' || Number.isFinite(rounded)) return literal(value, dtype, width);
+    const bits = new Uint32Array(Float32Array.of(rounded).buffer)[0]!;
+    const text = `bitcast<f32>(${this.#dim(bits)})`;
+    return width === 4 ? `vec4f(${text})` : text;
+  }
+
   /** A number from the `dims` uniform, so that kernels of equal structure share their text. */
   #dim(value: number): string {
     let index = this.#dimIndex.get(value);
@@ -330,7 +339,7 @@ export class Generator {
     let parameters = 'i: u32';
     let extra = '';
     let body: string;
-    switch (node.op.name) {
+    switch (node.op.name as Exclude<IndexedName, 'random'>) {
       case 'iota': {
         const { axis, shape } = node.attrs as { axis: number; shape: Shape };
         body = `  return ${type}(i / ${this.#dim(stridesOf(shape)[axis]!)} % ${this.#dim(shape[axis]!)});`;
@@ -356,8 +365,8 @@ export class Generator {
         extra = index;
         break;
       }
-      default: {
-        // embedding: row index[i / width] of the table, column i % width
+      case 'embedding': {
+        // row index[i / width] of the table, column i % width
         const [table, index] = node.inputs.map((input) => this.#plan.views.get(input)!) as [View, View];
         const indexShape = [index.shape.reduce((x, y) => x * y, 1), table.shape[1]!];
         const flat = { ...index, shape: [indexShape[0]!], strides: [1] };
@@ -390,7 +399,7 @@ export class Generator {
 
   /** One element of a view at coordinates given as expressions. */
   #element(view: View, coordinates: readonly string[]): string {
-    if (view.base.op.name === 'fill') return literal(view.base.attrs.value, view.base.dtype, 1);
+    if (view.base.op.name === 'fill') return this.#literal(view.base.attrs.value, view.base.dtype, 1);
     const terms = coordinates.flatMap((c, axis) =>
       view.strides[axis] === 0 || view.shape[axis] === 1
         ? []
@@ -408,7 +417,7 @@ export class Generator {
       value: number;
     };
     const view = this.#plan.views.get(node.inputs[0]!)!;
-    const outside = literal(value, node.dtype, 1);
+    const outside = this.#literal(value, node.dtype, 1);
     const lines = [this.#coordinates(node.shape)];
     const coordinates = pads.map(([before, , between], axis) => {
       const [start, size] = [this.#dim(before), this.#dim(view.shape[axis]!)];
@@ -542,10 +551,9 @@ function literal(value: number, dtype: DType, width: Width): string {
 
 function floatLiteral(value: number): string {
   const rounded = Math.fround(value);
-  if (!Number.isFinite(rounded)) throw new RangeError(`a constant of ${value} has no f32 literal`);
-  const text = String(rounded);
-  const literalText = /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
-  return rounded < 0 ? `(${literalText})` : literalText;
+  const text = String(Math.abs(rounded));
+  const magnitude = /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
+  return rounded < 0 || Object.is(rounded, -0) ? `(-${magnitude})` : magnitude;
 }
 
 function castTo(value: string, from: DType, to: DType, width: Width): string {
