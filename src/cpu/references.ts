@@ -52,12 +52,13 @@ export const references: { [Name in Exclude<PrimitiveName, SourceName>]: Referen
   assign: map1((x) => x),
   leakyRelu: ([x], out, { alpha }) => map1((v) => (v > 0 ? v : alpha * v))([x!], out, {}, undefined!),
   cast: ([x], out, { dtype }) =>
-    map1(dtype === 'bool' ? (v) => (v !== 0 ? 1 : 0) : dtype === 'f32' ? (v) => v : Math.trunc)(
-      [x!],
-      out,
-      {},
-      undefined!,
-    ),
+    map1(
+      dtype === 'bool'
+        ? (v) => (v !== 0 ? 1 : 0)
+        : x!.dtype === 'f32' && dtype !== 'f32'
+          ? toInteger(dtype)
+          : (v) => v,
+    )([x!], out, {}, undefined!),
 
   add: map2((a, b) => a + b),
   sub: map2((a, b) => a - b),
@@ -291,7 +292,13 @@ export const references: { [Name in Exclude<PrimitiveName, SourceName>]: Referen
   },
 };
 
-/** Call `take(output index, largest value, its first index)` for each line of x along `axis`. NaN wins. */
+/** Truncation to an integer type; values beyond its range become its nearest float32, as in WGSL. */
+function toInteger(dtype: 'i32' | 'u32'): (x: number) => number {
+  const [least, most] = dtype === 'i32' ? [-2147483648, 2147483520] : [0, 4294967040];
+  return (x) => Math.trunc(Math.min(Math.max(x, least), most));
+}
+
+/** Call `take(output index, largest value, its first index)` for each line of x along `axis`. */
 function reduceFirst(
   x: NdArray,
   axis: number,

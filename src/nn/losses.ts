@@ -4,9 +4,9 @@ import {
   add,
   broadcast,
   cast,
-  clamp,
   div,
   exp,
+  ge,
   le,
   log,
   logSoftmax,
@@ -47,6 +47,10 @@ function reduceLoss(op: string, loss: Tensor, reduction: Reduction, batch: numbe
       throw new ArgumentError(op, "reduction 'mean', 'sum', 'batchmean' or 'none'", reduction);
   }
 }
+
+const SMALLEST_NORMAL = 2 ** -126;
+/** What PyTorch takes for the logarithm of a probability 0. */
+const LOG_OF_ZERO = -100;
 
 function requireSameShape(op: string, x: Tensor, target: Tensor): void {
   if (!sameShape(x.shape, target.shape))
@@ -110,7 +114,9 @@ export function huber(
  */
 export function bce(x: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
   requireSameShape('bce', x, target);
-  const logOf = (p: Tensor) => clamp(log(p), -100, null);
+  // The clamp is on p, not on log p: at p = 0 the gradient of the logarithm is not finite (0 · ∞ is NaN), and
+  // WGSL leaves log(0) open. Below the smallest normal float32 a GPU may read 0.
+  const logOf = (p: Tensor) => where(ge(p, SMALLEST_NORMAL), log(maximum(p, SMALLEST_NORMAL)), LOG_OF_ZERO);
   const loss = neg(add(mul(target, logOf(x)), mul(sub(1, target), logOf(sub(1, x)))));
   return reduceLoss('bce', loss, reduction, x.shape[0] ?? 1);
 }

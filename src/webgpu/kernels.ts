@@ -29,7 +29,17 @@ import type { KernelName, PrimitiveAttrs } from '../ops/primitives.ts';
 import type { View } from '../plan/index.ts';
 import type { Width } from './generate.ts';
 
-export type ShaderSource = typeof map;
+/** A shader file as the build hands it over: its text and the bindings it declares, reflected from the text. */
+export interface ShaderSource {
+  readonly name: string;
+  readonly code: string;
+  readonly bindings: readonly {
+    readonly binding: number;
+    readonly name: string;
+    readonly kind: 'storage-read' | 'storage-read-write' | 'uniform';
+    readonly members?: readonly string[];
+  }[];
+}
 
 /** What the choice of a kernel may depend on besides the op. */
 export interface Adapter {
