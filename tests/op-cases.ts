@@ -569,6 +569,8 @@ export const opCases: { readonly [Name in Exclude<PrimitiveName, SourceName>]: r
       inputs: [values([-2.9, -1, -0.5, 0, 0.5, 2.9, 8388609])],
       wrt: [],
     },
+    { name: 'f32 beyond i32', call: (x) => C.cast(x, 'i32'), inputs: [values([3e9, -3e9])], wrt: [] },
+    { name: 'f32 beyond u32', call: (x) => C.cast(x, 'u32'), inputs: [values([-1, 5e9])], wrt: [] },
     { name: 'f32 to u32', call: (x) => C.cast(x, 'u32'), inputs: [values([0, 0.5, 2.9, 4e9])], wrt: [] },
     { name: 'f32 to bool', call: (x) => C.cast(x, 'bool'), inputs: [values([0, -0, 0.5, -2])], wrt: [] },
     { name: 'i32 to f32', call: (x) => C.cast(x, 'f32'), inputs: [integers([3, 5], -100, 100)] },

@@ -197,6 +197,17 @@ test('dropout draws the same mask on every backend, another one at each step, an
   expect(results[0]).not.toEqual(results[1]);
 });
 
+test('binary cross-entropy of probabilities 0 and 1 is 100 where it is wrong, with finite gradients', async () => {
+  const step = await compile(device, { x: f32(4), t: f32(4) }, ({ x, t }) => {
+    const losses = nn.bce(x, t, { reduction: 'none' });
+    return { outputs: { losses, dx: grad(sum(losses), [x])[0]! } };
+  });
+  const { losses, dx } = await step({ x: Float32Array.of(0, 0, 1, 1), t: Float32Array.of(0, 1, 0, 1) });
+  expect(Array.from(await losses.data(), Math.abs)).toEqual([0, 100, 100, 0]);
+  // right where it is right: d(-log(1 - x)) = 1 at 0; and 0 where the logarithm is clamped
+  expect(Array.from(await dx.data(), (v) => v + 0)).toEqual([1, 0, 0, -1]);
+});
+
 const CHAIN = 20_000; // deeper than any JavaScript call stack
 
 test('a chain of 20,000 ops compiles and differentiates without overflowing the stack', async () => {
