@@ -115,8 +115,20 @@ export function report(results) {
     for (const note of row.notes ?? []) lines.push(`- ${workload} ${library}: ${note}`);
     if (row.missing) lines.push(`- ${workload} ${library}: ${row.missing}`);
   }
-  if (limits) lines.push('', 'Limits of the adapter:', JSON.stringify(limits, null, 1));
+  if (limits) lines.push('', ...limitLines(limits));
   return `${lines.join('\n')}\n`;
+}
+
+/** The adapter's best figures; every measurement is in the JSON. @type {(limits: any) => string[]} */
+function limitLines({ gflops, matmulBest, copyGBs, calls, errors }) {
+  return [
+    'Best of the adapter, by hand-written kernels:',
+    `- arithmetic ${fixed(gflops)} GFLOP/s; ${matmulBest.n} x ${matmulBest.n} matmul ${fixed(matmulBest.gflops)} GFLOP/s (${matmulBest.name}); copy ${fixed(copyGBs)} GB/s`,
+    `- calls: ${Object.entries(calls)
+      .map(([call, time]) => `${call} ${time}`)
+      .join(', ')}`,
+    ...errors.map((/** @type {string} */ error) => `- GPU error: ${error}`),
+  ];
 }
 
 /** What makes a run fail, one line each. @param {Record<string, any>} results */
