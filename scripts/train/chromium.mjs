@@ -100,8 +100,8 @@ async function launch(executablePath) {
       handleSIGHUP: false,
     });
   } catch (error) {
-    const [reason] = String(error).split('\n');
-    throw new Error(`${executablePath} does not start (${reason})`, { cause: error });
+    const [reason] = String(error).replace('Error: browserType.launch: ', '').split('\n');
+    throw new Error(`${executablePath} does not start: ${reason}`, { cause: error });
   }
 }
 
