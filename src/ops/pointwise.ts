@@ -1,4 +1,5 @@
 import {
+  ArgumentError,
   broadcastShapes,
   defineOp,
   DTypeError,
@@ -361,9 +362,14 @@ export const mul = (a: TensorLike, b: TensorLike): Tensor => emitBinary(mulOp, a
  * @param a tensor or number
  * @param b tensor or number; tensors have one dtype and shapes that broadcast
  * @returns of the broadcast shape and the same dtype
- * @throws ShapeError, DTypeError
+ * @throws ShapeError, DTypeError, ArgumentError for the integer division by the number 0
  */
-export const div = (a: TensorLike, b: TensorLike): Tensor => emitBinary(divOp, a, b);
+export function div(a: TensorLike, b: TensorLike): Tensor {
+  if (b === 0 && a instanceof Tensor && a.dtype !== 'f32')
+    throw new ArgumentError('div', 'a divisor other than 0 for integers', 0);
+  return emitBinary(divOp, a, b);
+}
+
 /**
  * aᵇ, element by element with NumPy broadcasting; a may be negative only where b is a whole number. The
  * gradient with respect to b is 0 where a ≤ 0.

@@ -31,7 +31,7 @@ export function compose(
   const generator = new Generator(plan, kernel, scalarIndex, spec.epilogueWidth, spec.prologueWidth ?? 1);
   const generated = generator.finish(spec.shader.bindings.length);
   const libraries = [workgroupLibrary, ...spec.libraries];
-  if (/\b(softplus|erf|power)\(/.test(generated.code)) libraries.push(mathLibrary);
+  if (/\b(softplus|erf|tanh_accurate|power)\(/.test(generated.code)) libraries.push(mathLibrary);
   if (generated.code.includes('philox(')) libraries.push(philoxLibrary);
   const usesSubgroups = spec.libraries.some(({ code }) => code.includes('subgroup'));
   const code = [

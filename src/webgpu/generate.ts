@@ -495,12 +495,12 @@ const POINTWISE: Readonly<Record<PointwiseName, Expression>> = {
   sin: call('sin'),
   cos: call('cos'),
   atan: call('atan'),
-  // Some drivers compute e^x / e^x; beyond 10 the result is 1 to the last bit.
-  tanh: ([a], node, width) => `tanh(clamp(${a}, ${number(-10, node, width)}, ${number(10, node, width)}))`,
+  tanh: vectorCall('tanh_accurate'),
   sigmoid: ([a], node, width) => `1.0 / (1.0 + exp(-max(${a}, ${number(-88, node, width)})))`,
   softplus: vectorCall('softplus'),
   erf: vectorCall('erf'),
-  relu: ([a], node, width) => `max(${a}, ${number(0, node, width)})`,
+  // Not max(a, 0), which may turn NaN into 0 and hide a training that diverged.
+  relu: ([a], node, width) => `select(${a}, ${number(0, node, width)}, ${a} < ${number(0, node, width)})`,
   leakyRelu: ([a], node, width) =>
     `select(${a} * ${number(node.attrs.alpha, node, width)}, ${a}, ${a} > ${number(0, node, width)})`,
   copy: ([a]) => a!,
