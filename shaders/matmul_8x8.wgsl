@@ -9,7 +9,8 @@
 // Offsets into a and b are in units of their element type: vec4f where the contiguous axis is a multiple of 4.
 //
 // Injected: A_ELEMENT, B_ELEMENT (f32 or vec4f), A_UNIT, B_UNIT (floats in them: 1 or 4), TRANSPOSE_A, TRANSPOSE_B,
-// LANES_X, LANES_Y. Generated: epilogue(i, value). Library: store4, workgroup_index.
+// LANES_X, LANES_Y. Generated: epilogue(i, value). Library: load_a, load_b, one_a, one_b, store4,
+// workgroup_index.
 struct Sizes {
   m: u32,
   n: u32,
@@ -23,37 +24,6 @@ struct Sizes {
 @group(0) @binding(0) var<uniform> sizes: Sizes;
 @group(0) @binding(1) var<storage, read> a: array<A_ELEMENT>;
 @group(0) @binding(2) var<storage, read> b: array<B_ELEMENT>;
-
-// Four neighbouring floats; the outer vec4f() keeps both element types valid.
-fn load_a(i: u32) -> vec4f {
-  if (A_UNIT == 4u) {
-    return vec4f(a[i]);
-  }
-  return vec4f(vec4f(a[i]).x, vec4f(a[i + 1u]).x, vec4f(a[i + 2u]).x, vec4f(a[i + 3u]).x);
-}
-
-fn load_b(i: u32) -> vec4f {
-  if (B_UNIT == 4u) {
-    return vec4f(b[i]);
-  }
-  return vec4f(vec4f(b[i]).x, vec4f(b[i + 1u]).x, vec4f(b[i + 2u]).x, vec4f(b[i + 3u]).x);
-}
-
-// op(A)[row, k] and op(B)[k, col .. col + 3], for what is left of K.
-fn one_a(base: u32, row: u32, k: u32) -> f32 {
-  let i = base + select(min(row, sizes.m - 1u) * sizes.k + k, k * sizes.m + min(row, sizes.m - 1u), TRANSPOSE_A);
-  return vec4f(a[i / A_UNIT])[i % A_UNIT];
-}
-
-fn one_b(base: u32, k: u32, col: u32) -> vec4f {
-  var row = vec4f();
-  for (var j = 0u; j < 4u; j++) {
-    let c = min(col + j, sizes.n - 1u);
-    let i = base + select(k * sizes.n + c, c * sizes.k + k, TRANSPOSE_B);
-    row[j] = vec4f(b[i / B_UNIT])[i % B_UNIT];
-  }
-  return row;
-}
 
 @compute @workgroup_size(LANES_X, LANES_Y)
 fn main(

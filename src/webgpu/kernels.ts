@@ -7,6 +7,7 @@ import conv2dWeightGrad from '../../shaders/conv2d_weight_grad.wgsl';
 import embeddingGrad from '../../shaders/embedding_grad.wgsl';
 import lanesOfScalar from '../../shaders/lib/lanes_of_scalar.wgsl';
 import lanesOfVector from '../../shaders/lib/lanes_of_vector.wgsl';
+import matmulOperands from '../../shaders/lib/matmul_operands.wgsl';
 import reduceMax from '../../shaders/lib/reduce_max.wgsl';
 import reduceSum from '../../shaders/lib/reduce_sum.wgsl';
 import storeScalar from '../../shaders/lib/store_scalar.wgsl';
@@ -134,7 +135,7 @@ export const kernels: { readonly [Name in KernelName]: Choose<PrimitiveAttrs[Nam
       view.strides.slice(0, -2).every((stride) => stride === 0) ? 0 : size;
     return {
       shader: useBig ? matmul8x8 : matmul4x4,
-      libraries: [n % 4 === 0 ? storeVector : storeScalar],
+      libraries: [matmulOperands, n % 4 === 0 ? storeVector : storeScalar],
       constants: {
         A_ELEMENT: vectorA ? 'vec4f' : 'f32',
         B_ELEMENT: vectorB ? 'vec4f' : 'f32',
