@@ -204,7 +204,14 @@ function shapeOfData(name: string, { dtype, shape }: InputSpec, array: TypedArra
   return shape.length === 0 ? shape : [leading, ...shape.slice(1)];
 }
 
-function checkProgram(outputs: Readonly<Record<string, Tensor>>, updates: readonly Update[]): void {
+function checkProgram(
+  outputs: Readonly<Record<string, Tensor>> | undefined,
+  updates: readonly Update[],
+): void {
+  if (typeof outputs !== 'object')
+    throw new ChainruleError(
+      'compile: expected the traced function to return { outputs, updates? }, got no outputs. It must not be async.',
+    );
   for (const [name, node] of Object.entries(outputs)) {
     if (!(node instanceof Tensor))
       throw new ChainruleError(`compile: expected outputs to be tensors, got ${typeof node} for ${name}`);

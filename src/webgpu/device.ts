@@ -119,6 +119,7 @@ export class WebGpuDevice implements Device {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   #lostReason: string | null = null;
+  #building: Promise<unknown> = Promise.resolve();
 
   constructor(gpu: GPUDevice, info: GPUAdapterInfo, owned: boolean) {
     this.gpu = gpu;
@@ -142,8 +143,13 @@ export class WebGpuDevice implements Device {
   }
 
   build(program: Program): Promise<Executor> {
-    this.requireAlive();
-    return buildExecutor(this, program);
+    // One at a time: error scopes are a stack that concurrent builds would pop from each other.
+    const built = this.#building.then(() => {
+      this.requireAlive();
+      return buildExecutor(this, program);
+    });
+    this.#building = built.catch(() => {});
+    return built;
   }
 
   /** @throws DeviceLostError when the device is gone */
