@@ -66,7 +66,8 @@ export interface CompileOptions {
 /** A compiled function: call it with data, get handles to its outputs. */
 export interface Step<S extends Signature, O> {
   /**
-   * Enqueue one step. Resolves when the work is enqueued; read results now and then, not every step.
+   * Enqueue one step. Resolves when the work is enqueued, after all steps that were called before on the device;
+   * until then the data must not change. Read results now and then, not every step.
    *
    * @throws ArgumentError or DTypeError when the data does not fit the signature
    */
@@ -81,6 +82,19 @@ export interface Step<S extends Signature, O> {
 
 /** Plans kept for other leading sizes; the least recently used one is released. */
 const PLANS_KEPT = 4;
+
+/** The latest step enqueued or waiting on each device. */
+const tails = new WeakMap<Device, Promise<unknown>>();
+
+/** Run tasks of a device one after another, in the order of the calls. */
+function inOrder<T>(device: Device, task: () => T | Promise<T>): Promise<T> {
+  const result = (tails.get(device) ?? Promise.resolve()).then(task);
+  tails.set(
+    device,
+    result.catch(() => {}),
+  );
+  return result;
+}
 
 /**
  * Trace `fn` once and make it ready to run on `device` as one plan.
@@ -163,16 +177,22 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
     for (const name of Object.keys(data))
       if (!(name in signature))
         throw new ArgumentError('step', `inputs ${Object.keys(signature).join(', ')}`, name);
-    latest = await build(shapes);
-    return Object.fromEntries(await latest.run(values)) as { readonly [K in keyof O]: Value };
+    // Also when nobody waits in between, and when one of the steps still has to be compiled.
+    return inOrder(device, async () => {
+      latest = await build(shapes);
+      return Object.fromEntries(await latest.run(values)) as { readonly [K in keyof O]: Value };
+    });
   }
 
   return Object.defineProperties(step as Step<S, O>, {
     rng: { get: () => rng },
     release: {
       value() {
-        for (const plan of plans.values()) void plan.then((executor) => executor.release());
-        plans.clear();
+        // steps that were called before still need the buffers
+        void inOrder(device, () => {
+          for (const plan of plans.values()) void plan.then((executor) => executor.release());
+          plans.clear();
+        });
       },
     },
     toString: { value: () => latest.print() },

@@ -47,6 +47,12 @@ export function prepare(
       replaced.set(node, adopt(remake(node, inputs), view));
       continue;
     }
+    if (node.op.kind === 'kernel' || node.op.kind === 'indexed') {
+      // Host scalars share one buffer, which is read by number, not by position.
+      inputs = inputs.map((input) =>
+        views.get(input)!.base.op.name === 'hostScalar' ? copyOf(input) : input,
+      );
+    }
     if (node.op.kind === 'kernel') {
       inputs = inputs.map((input) =>
         kernelCanRead(node, views.get(input)!) && input.op.name !== 'fill' ? input : copyOf(input),

@@ -118,6 +118,7 @@ export class WebGpuDevice implements Device {
   readonly #parameters = new Map<Parameter, ParameterStorage>();
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  readonly #executors = new Set<Executor>();
   #lostReason: string | null = null;
   #building: Promise<unknown> = Promise.resolve();
 
@@ -144,12 +145,19 @@ export class WebGpuDevice implements Device {
 
   build(program: Program): Promise<Executor> {
     // One at a time: error scopes are a stack that concurrent builds would pop from each other.
-    const built = this.#building.then(() => {
+    const built = this.#building.then(async () => {
       this.requireAlive();
-      return buildExecutor(this, program);
+      const executor = await buildExecutor(this, program);
+      this.#executors.add(executor);
+      return executor;
     });
     this.#building = built.catch(() => {});
     return built;
+  }
+
+  /** An executor has freed its buffers. */
+  forget(executor: Executor): void {
+    this.#executors.delete(executor);
   }
 
   /** @throws DeviceLostError when the device is gone */
@@ -300,6 +308,8 @@ export class WebGpuDevice implements Device {
 
   /** Free everything: parameters, plans and, unless it was given, the GPU device itself. */
   destroy(): void {
+    this.#lostReason ??= 'destroyed: destroy() was called';
+    for (const executor of this.#executors) executor.release();
     for (const { buffer } of this.#parameters.values()) buffer.destroy();
     this.#parameters.clear();
     if (this.#owned) this.gpu.destroy();

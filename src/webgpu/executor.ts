@@ -74,10 +74,30 @@ interface Dispatch {
   readonly y: number;
 }
 
+const uniformBytes = (words: readonly number[]) => Math.ceil(words.length / 4) * 16;
+
+/** All uniforms of a plan in one buffer, each where a binding may begin. */
+function layOutSizes(composed: readonly Composed[], align: number) {
+  const uniforms = composed.flatMap(({ bindings }) =>
+    bindings.flatMap((b) => (b.kind === 'uniform' ? [b.words] : [])),
+  );
+  const offsets: number[] = [];
+  let bytes = 0;
+  for (const words of uniforms) {
+    offsets.push(bytes);
+    bytes += Math.ceil(uniformBytes(words) / align) * align;
+  }
+  const contents = new ArrayBuffer(Math.max(bytes, 16));
+  uniforms.forEach((words, i) => new Int32Array(contents, offsets[i]!, words.length).set(words));
+  return { contents, offsets };
+}
+
 class WebGpuExecutor implements Executor {
   readonly #device: WebGpuDevice;
   readonly #plan: Plan;
   readonly #composed: readonly Composed[];
+  /** Contents of the uniform that holds all sizes, and where each kernel's part begins in the order of bindings. */
+  readonly #sizes: { readonly contents: ArrayBuffer; readonly offsets: readonly number[] };
   readonly #buffers: GPUBuffer[] = [];
   readonly #slots: readonly GPUBuffer[];
   readonly #constants = new Map<Tensor, GPUBuffer>();
@@ -90,7 +110,6 @@ class WebGpuExecutor implements Executor {
   readonly #ring: StagingRing;
   readonly bytes: number;
   #dispatches: Dispatch[] = [];
-  #tail: Promise<unknown> = Promise.resolve();
 
   constructor(
     device: WebGpuDevice,
@@ -107,6 +126,8 @@ class WebGpuExecutor implements Executor {
     const scalarIndex = new Map(this.#scalars.map((node, i) => [node, i]));
     this.#composed = plan.kernels.map((kernel) => compose(kernel, plan, scalarIndex, device.adapter));
 
+    this.#sizes = layOutSizes(this.#composed, device.gpu.limits.minUniformBufferOffsetAlignment);
+
     // Layout of the upload: scalars, then inputs, each where a binding may begin.
     const align = device.gpu.limits.minStorageBufferOffsetAlignment;
     let uploadBytes = Math.max(align, Math.ceil((this.#scalars.length * BYTES_PER_ELEMENT) / align) * align);
@@ -122,8 +143,15 @@ class WebGpuExecutor implements Executor {
       return { name, node, offset };
     });
 
+    const constants = plan.order.filter((node) => node.op.name === 'constant');
     const slotBytes = plan.slots.reduce((sum, bytes) => sum + bytes, 0);
-    this.bytes = slotBytes + uploadBytes + StagingRing.bytes(outputBytes);
+    const constantBytes = constants.reduce((sum, node) => sum + paddedBytes(node), 0);
+    this.bytes =
+      slotBytes +
+      constantBytes +
+      uploadBytes +
+      this.#sizes.contents.byteLength +
+      StagingRing.bytes(outputBytes);
     if (program.memoryLimit !== undefined && this.bytes > program.memoryLimit) {
       throw new OutOfMemoryError(
         `compile: expected a plan of at most ${program.memoryLimit} bytes (memoryLimit), got ${this.bytes}`,
@@ -136,15 +164,19 @@ class WebGpuExecutor implements Executor {
     ]);
     for (const parameter of parameters) device.materialise(parameter, orderOf(parameter), program.seed);
     this.#upload = new ArrayBuffer(uploadBytes);
-    this.#uploadBuffer = this.#create(uploadBytes, STORAGE | COPY_DST, 'inputs');
-    this.#slots = plan.slots.map((bytes, i) => this.#create(bytes, STORAGE | COPY_SRC, `slot ${i}`));
-    for (const node of plan.order) {
-      if (node.op.name !== 'constant') continue;
-      const buffer = this.#create(paddedBytes(node), STORAGE | COPY_DST, 'constant');
-      device.gpu.queue.writeBuffer(buffer, 0, (node.attrs.data as TypedArray).buffer as ArrayBuffer);
-      this.#constants.set(node, buffer);
+    try {
+      this.#uploadBuffer = this.#create(uploadBytes, STORAGE | COPY_DST, 'inputs');
+      this.#slots = plan.slots.map((bytes, i) => this.#create(bytes, STORAGE | COPY_SRC, `slot ${i}`));
+      for (const node of constants) {
+        const buffer = this.#create(paddedBytes(node), STORAGE | COPY_DST, 'constant');
+        device.gpu.queue.writeBuffer(buffer, 0, (node.attrs.data as TypedArray).buffer as ArrayBuffer);
+        this.#constants.set(node, buffer);
+      }
+      this.#ring = new StagingRing(device, outputBytes);
+    } catch (error) {
+      for (const buffer of this.#buffers) buffer.destroy();
+      throw error;
     }
-    this.#ring = new StagingRing(device, outputBytes);
   }
 
   #create(size: number, usage: number, label: string): GPUBuffer {
@@ -157,22 +189,14 @@ class WebGpuExecutor implements Executor {
   async compile(): Promise<void> {
     const { gpu } = this.#device;
     const pipelines = Promise.all(this.#composed.map((composed) => this.#device.pipeline(composed)));
-    const align = gpu.limits.minUniformBufferOffsetAlignment;
-    const paddedWords = (words: readonly number[]) => Math.ceil(words.length / 4) * 16;
-    let uniformBytes = 0;
-    for (const { bindings } of this.#composed)
-      for (const b of bindings)
-        if (b.kind === 'uniform') uniformBytes += Math.ceil(paddedWords(b.words) / align) * align;
-    const contents = new ArrayBuffer(Math.max(uniformBytes, 16));
+    const { contents, offsets } = this.#sizes;
     const uniforms = this.#create(contents.byteLength, BufferUsage.UNIFORM | BufferUsage.COPY_DST, 'sizes');
-    let offset = 0;
+    let uniform = 0;
     const groups = this.#composed.map(({ bindings, name }) => {
       const entries = bindings.map((b, binding): GPUBindGroupEntry => {
         if (b.kind !== 'uniform') return { binding, resource: this.#resource(b.buffer) };
-        const at = offset;
-        new Int32Array(contents, at, b.words.length).set(b.words);
-        offset += Math.ceil(paddedWords(b.words) / align) * align;
-        return { binding, resource: { buffer: uniforms, offset: at, size: paddedWords(b.words) } };
+        const size = uniformBytes(b.words);
+        return { binding, resource: { buffer: uniforms, offset: offsets[uniform++]!, size } };
       });
       return gpu.createBindGroup({ layout: this.#device.layout(bindings), entries, label: name });
     });
@@ -198,14 +222,7 @@ class WebGpuExecutor implements Executor {
     return { buffer, offset: 0, size };
   }
 
-  run(inputs: ReadonlyMap<string, TypedArray>): Promise<Map<string, Value>> {
-    // Steps enter the queue in the order of their calls, also when a caller does not wait in between.
-    const result = this.#tail.then(() => this.#enqueue(inputs));
-    this.#tail = result.catch(() => {});
-    return result;
-  }
-
-  async #enqueue(inputs: ReadonlyMap<string, TypedArray>): Promise<Map<string, Value>> {
+  async run(inputs: ReadonlyMap<string, TypedArray>): Promise<Map<string, Value>> {
     this.#device.requireAlive();
     const slot = await this.#ring.acquire().catch(async (error: unknown) => {
       throw await this.#device.explain(error);
@@ -243,6 +260,7 @@ class WebGpuExecutor implements Executor {
   }
 
   release(): void {
+    this.#device.forget(this);
     for (const buffer of this.#buffers) buffer.destroy();
     this.#ring.destroy();
   }

@@ -75,7 +75,10 @@ export class StagingRing {
   }
 
   destroy(): void {
-    for (const { buffer } of this.#slots) buffer.destroy();
+    for (const slot of this.#slots) {
+      slot.use++; // what was not read yet has expired
+      slot.buffer.destroy();
+    }
   }
 }
 
@@ -120,6 +123,7 @@ class StagedValue implements Value {
     try {
       await this.#slot.mapped;
     } catch (error) {
+      this.#requireCurrent();
       throw await this.#device.explain(error);
     }
     this.#requireCurrent(); // a step may have been waiting for the same buffer
@@ -129,8 +133,9 @@ class StagedValue implements Value {
 
   #requireCurrent(): void {
     if (this.#slot.use === this.#use) return;
+    this.#device.requireAlive();
     throw new ExpiredValueError(
-      `data: expected to be asked within ${RING} steps, got asked after the staging buffer was reused. Read a value before enqueueing ${RING} more steps.`,
+      `data: expected to be asked within ${RING} steps, got asked after the staging buffer was reused or its plan freed. Read a value before enqueueing ${RING} more steps.`,
     );
   }
 }

@@ -149,7 +149,7 @@ describe('plans by leading size', () => {
     for (let rows = 1; rows <= 7; rows++) await step({ x: new Float32Array(3 * rows) });
     expect(live).toBe(4);
     step.release();
-    await Promise.resolve();
+    await new Promise((resolve) => setTimeout(resolve));
     expect(live).toBe(0);
     const again = await step({ x: new Float32Array(6).fill(1) });
     expect(await again.y.data()).toEqual(new Float32Array(6).fill(2));
