@@ -21,11 +21,12 @@ fn main(
   @builtin(subgroup_size) subgroup: u32
 ) {
   let wanted = (workgroup_index(group_id, group_count) * 64u + local) / subgroup;
-  // Rows past the end repeat the last one: every lane must reach the subgroup operation.
+  // Subgroups past the last row read nothing, but every lane must reach the subgroup operation.
   let row = min(wanted, sizes.rows - 1u);
   let start = row * sizes.columns;
+  let end = select(0u, sizes.columns, wanted < sizes.rows);
   var total = initial(start);
-  for (var c = lane * WIDTH; c < sizes.columns; c += subgroup * WIDTH) {
+  for (var c = lane * WIDTH; c < end; c += subgroup * WIDTH) {
     total = combine(total, element(start + c));
   }
   let result = across_subgroup(across_lanes(total));

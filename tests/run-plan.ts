@@ -130,7 +130,7 @@ export function faultsOf(plan: Plan, maxBindings = 8): string[] {
         faults.push(`kernel ${k} stores ${node.toString()}, which it does not compute`);
     }
     // A dispatch may bind a buffer that it writes only once.
-    const bindings = compose(kernel, plan, scalarIndex, { software: false, subgroups: false }).bindings;
+    const bindings = compose(kernel, plan, scalarIndex, { software: false, subgroupSize: 0 }).bindings;
     const storage = bindings.flatMap((b) => (b.kind === 'uniform' ? [] : [b]));
     if (storage.length > maxBindings) faults.push(`kernel ${k} binds ${storage.length} storage buffers`);
     const keys = storage.map(({ buffer }) => (buffer === 'scalars' ? buffer : bufferOf(plan, buffer.node)));

@@ -131,10 +131,8 @@ export class WebGpuDevice implements Device {
       /swiftshader|llvmpipe|warp|basic render/i.test(`${architecture} ${description}`);
     this.info = { vendor, architecture, description, software };
     // A row kernel assumes that its 64 invocations are whole subgroups.
-    this.adapter = {
-      software,
-      subgroups: gpu.features.has('subgroups') && (info.subgroupMaxSize ?? 128) <= 64,
-    };
+    const largest = gpu.features.has('subgroups') ? (info.subgroupMaxSize ?? 128) : 0;
+    this.adapter = { software, subgroupSize: largest <= 64 ? largest : 0 };
     this.lost = gpu.lost.then(({ reason, message }) => (this.#lostReason = `${reason}: ${message}`));
   }
 

@@ -46,8 +46,8 @@ export interface ShaderSource {
 export interface Adapter {
   /** Runs on a CPU: large register tiles pay even where they leave few workgroups. */
   readonly software: boolean;
-  /** Subgroup operations can be used by workgroups of 64. */
-  readonly subgroups: boolean;
+  /** Most lanes a subgroup may have, or 0 where a workgroup of 64 is not made of whole subgroups. */
+  readonly subgroupSize: number;
 }
 
 /** One way to run a kernel op. */
@@ -247,7 +247,7 @@ function reduction(
       prologueWidth: width,
     };
   }
-  const oneSubgroup = adapter.subgroups && length >= SHORT_ROW;
+  const oneSubgroup = adapter.subgroupSize > 0 && length >= SHORT_ROW;
   return {
     shader: oneSubgroup ? reduceRows : reduceRowsSerial,
     libraries: [
@@ -257,8 +257,8 @@ function reduction(
     ],
     constants,
     sizes: { rows: outer, columns: length },
-    // One subgroup a row: sized for the smallest subgroups (4 lanes), larger ones leave workgroups idle at once.
-    workgroups: oneSubgroup ? ceilDiv(outer * 128, WORKGROUP) : ceilDiv(outer, WORKGROUP),
+    // One subgroup a row. Where subgroups are smaller than they may be, the surplus ones have nothing to do.
+    workgroups: ceilDiv(oneSubgroup ? outer * adapter.subgroupSize : outer, WORKGROUP),
     operands: [],
     epilogueWidth: 1,
     prologueWidth: width,

@@ -59,10 +59,10 @@ import { cnnStep, mlpStep, planOf, trace } from '../programs.ts';
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const ADAPTERS: readonly Adapter[] = [
-  { software: true, subgroups: true },
-  { software: true, subgroups: false },
-  { software: false, subgroups: true },
-  { software: false, subgroups: false },
+  { software: true, subgroupSize: 4 },
+  { software: true, subgroupSize: 0 },
+  { software: false, subgroupSize: 4 },
+  { software: false, subgroupSize: 0 },
 ];
 
 interface Shader {
@@ -298,7 +298,7 @@ test('the adapter compiles every text, and makes pipelines of those chosen for o
     if (text.code.startsWith('enable subgroups') && !gpu.features.has('subgroups')) continue;
     gpu.createShaderModule({ code: text.code, label: text.name });
     // the other suites run what this adapter gets
-    if (!chosenFor.some((a) => a.software === adapter.software && a.subgroups === adapter.subgroups))
+    if (!chosenFor.some((a) => a.software === adapter.software && a.subgroupSize === adapter.subgroupSize))
       others.push(text);
   }
   expect(others.length).toBeGreaterThan(10);
