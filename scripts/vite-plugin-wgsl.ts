@@ -86,7 +86,12 @@ export function reflectBindings(source: string, file: string): ShaderBinding[] {
     }
     const struct = nodes.find((other) => other.astNodeType === 'struct' && other.name === node.type?.name);
     const members = struct?.members?.map((member) => member.name);
-    bindings.push({ binding: Number(binding), name, kind: kindOf(node, file), ...(members ? { members } : {}) });
+    bindings.push({
+      binding: Number(binding),
+      name,
+      kind: kindOf(node, file),
+      ...(members ? { members } : {}),
+    });
   }
   bindings.sort((a, b) => a.binding - b.binding);
   for (const [i, { binding, name }] of bindings.entries()) {
