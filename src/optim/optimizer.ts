@@ -1,5 +1,5 @@
 import { ArgumentError, Parameter, type Tensor, type Update } from '../graph/index.ts';
-import { add, div, exp, gt, hostScalar, mul, neg, sqrt, square, sub, where } from '../ops/index.ts';
+import { add, div, exp, fill, gt, hostScalar, mul, neg, sqrt, square, sub, where } from '../ops/index.ts';
 import type { Schedule } from './schedule.ts';
 
 /** Parameters that share options. */
@@ -249,6 +249,7 @@ export class AdamW extends Adam {
  * 6e-5 of 1 − 0.999. There the series −x (1 + x/2 (1 + x/3 (…))) is exact to float32 for x > −0.2.
  */
 function oneMinusPower(beta: number, t: Tensor): Tensor {
+  if (beta === 0) return fill(1);
   const x = mul(t, Math.log(Math.fround(beta)));
   let series: Tensor = add(mul(x, 1 / 7), 1);
   for (let n = 6; n >= 2; n--) series = add(mul(mul(x, 1 / n), series), 1);
