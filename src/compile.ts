@@ -4,6 +4,7 @@ import {
   DTypeError,
   formatShape,
   holds,
+  inOrder,
   Parameter,
   sameShape,
   ShapeError,
@@ -31,7 +32,11 @@ export interface InputSpec<D extends DType = DType> {
 
 const spec =
   <D extends DType>(dtype: D) =>
-  (...shape: number[]): InputSpec<D> => ({ dtype, shape });
+  (...shape: number[]): InputSpec<D> => {
+    if (!shape.every((size) => Number.isInteger(size) && size >= 0))
+      throw new ArgumentError(dtype, 'sizes that are whole numbers', shape);
+    return { dtype, shape };
+  };
 
 /** Declare an f32 input by its sizes, e.g. `f32(64, 784)`; its data is a Float32Array in C order. */
 export const f32 = spec('f32');
@@ -82,19 +87,6 @@ export interface Step<S extends Signature, O> {
 
 /** Plans kept for other leading sizes; the least recently used one is released. */
 const PLANS_KEPT = 4;
-
-/** The latest step enqueued or waiting on each device. */
-const tails = new WeakMap<Device, Promise<unknown>>();
-
-/** Run tasks of a device one after another, in the order of the calls. */
-function inOrder<T>(device: Device, task: () => T | Promise<T>): Promise<T> {
-  const result = (tails.get(device) ?? Promise.resolve()).then(task);
-  tails.set(
-    device,
-    result.catch(() => {}),
-  );
-  return result;
-}
 
 /**
  * Trace `fn` once and make it ready to run on `device` as one plan.
@@ -149,7 +141,9 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
       updates: [],
     };
     const result = withTrace(trace, () => {
-      const { outputs, updates = [] } = fn(Object.fromEntries(inputs) as unknown as InputTensors<S>);
+      const { outputs, updates = [] } = resultOf(
+        fn(Object.fromEntries(inputs) as unknown as InputTensors<S>),
+      );
       const all = [...updates, ...trace.updates];
       if (drewRandom) all.push([rng!, add(rng!, 1)]);
       return { outputs, updates: all };
@@ -166,7 +160,7 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
 
   let latest = await build(new Map(Object.entries(signature).map(([name, { shape }]) => [name, shape])));
 
-  async function step(data: InputData<S>): Promise<{ readonly [K in keyof O]: Value }> {
+  async function step(data: InputData<S> = {} as InputData<S>): Promise<{ readonly [K in keyof O]: Value }> {
     const values = new Map<string, TypedArray>();
     const shapes = new Map<string, Shape>();
     for (const [name, expected] of Object.entries(signature)) {
@@ -224,20 +218,26 @@ function shapeOfData(name: string, { dtype, shape }: InputSpec, array: TypedArra
   return shape.length === 0 ? shape : [leading, ...shape.slice(1)];
 }
 
-function checkProgram(
-  outputs: Readonly<Record<string, Tensor>> | undefined,
-  updates: readonly Update[],
-): void {
-  if (typeof outputs !== 'object')
+/** What the traced function returned, if it has the form that `compile` asks for. */
+function resultOf<O extends Readonly<Record<string, Tensor>>>(
+  result: StepResult<O> | undefined,
+): StepResult<O> {
+  if (typeof result !== 'object' || typeof result.outputs !== 'object' || result.outputs === null)
     throw new ChainruleError(
       'compile: expected the traced function to return { outputs, updates? }, got no outputs. It must not be async.',
     );
+  return result;
+}
+
+function checkProgram(outputs: Readonly<Record<string, Tensor>>, updates: readonly Update[]): void {
   for (const [name, node] of Object.entries(outputs)) {
     if (!(node instanceof Tensor))
       throw new ChainruleError(`compile: expected outputs to be tensors, got ${typeof node} for ${name}`);
   }
   const targets = new Set<Parameter>();
   for (const [parameter, value] of updates) {
+    if (!(parameter instanceof Parameter))
+      throw new ChainruleError(`compile: expected updates of parameters, got one of ${String(parameter)}`);
     if (targets.has(parameter))
       throw new ChainruleError(`compile: expected one update per parameter, got two for ${parameter.label}`);
     targets.add(parameter);

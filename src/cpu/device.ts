@@ -110,6 +110,7 @@ class CpuExecutor implements Executor {
     switch (node.op.name) {
       case 'input':
         out.data.set(inputs.get(node.attrs.name)!);
+        if (node.dtype === 'bool') out.data.forEach((v, i) => (out.data[i] = Number(v !== 0)));
         break;
       case 'constant':
         out.data.set(node.attrs.data);

@@ -6,6 +6,7 @@ export * from './parameter.ts';
 export * from './philox.ts';
 export * from './print.ts';
 export * from './program.ts';
+export * from './queue.ts';
 export * from './shape.ts';
 export * from './tensor.ts';
 export * from './trace.ts';

@@ -2,6 +2,7 @@ import { holds, newArray, type DType, type TypedArray } from './dtype.ts';
 import { ArgumentError } from './errors.ts';
 import { defineOp } from './op.ts';
 import { HostRandom } from './philox.ts';
+import { inOrder } from './queue.ts';
 import { formatShape, sizeOf, type Shape } from './shape.ts';
 import { Tensor } from './tensor.ts';
 
@@ -84,8 +85,14 @@ export class Parameter extends Tensor {
    *
    * @throws ArgumentError when no step compiled for `device` uses the parameter, DeviceLostError
    */
-  read(device: ParameterStore): Promise<TypedArray> {
-    return device.readParameter(this);
+  async read(device: ParameterStore): Promise<TypedArray> {
+    // Asked for in order; the answer may arrive while later steps are already on their way.
+    const { values } = await inOrder(device, () => {
+      const values = device.readParameter(this);
+      values.catch(() => {}); // reported below
+      return { values };
+    });
+    return values;
   }
 
   /**
@@ -102,7 +109,7 @@ export class Parameter extends Tensor {
         `${data.length} in a ${data.constructor.name}`,
       );
     }
-    await device.writeParameter(this, data);
+    await inOrder(device, () => device.writeParameter(this, data));
   }
 }
 

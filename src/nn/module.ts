@@ -1,5 +1,6 @@
 import {
   ArgumentError,
+  holds,
   Parameter,
   type ParameterStore,
   type Tensor,
@@ -87,7 +88,7 @@ export abstract class Module {
   /**
    * Write values by path.
    *
-   * @throws ArgumentError when a path is missing or unknown, or a size does not fit; nothing is written then
+   * @throws ArgumentError when a path is missing or unknown, or a type or size does not fit; nothing is written then
    */
   async writeState(device: ParameterStore, values: ReadonlyMap<string, TypedArray>): Promise<void> {
     const state = this.state();
@@ -97,8 +98,12 @@ export abstract class Module {
     for (const [path, parameter] of state) {
       const data = values.get(path);
       if (!data) throw new ArgumentError('writeState', `values for ${path}`, 'none');
-      if (data.length !== parameter.size)
-        throw new ArgumentError('writeState', `${parameter.size} elements for ${path}`, `${data.length}`);
+      if (!holds(parameter.dtype, data) || data.length !== parameter.size)
+        throw new ArgumentError(
+          'writeState',
+          `${parameter.size} elements of ${parameter.dtype} for ${path}`,
+          `${data.length} in a ${Object(data).constructor.name}`,
+        );
     }
     for (const [path, parameter] of state) await parameter.write(device, values.get(path)!);
   }

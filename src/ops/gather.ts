@@ -70,6 +70,7 @@ export const scatterAddOp: Op<'scatterAdd', { axis: number; size: number }> = de
  */
 export function scatterAdd(index: Tensor, source: Tensor, axis: number, size: number): Tensor {
   requireIndex('scatterAdd', index);
+  if (source.dtype === 'bool') throw new DTypeError('scatterAdd', 'a source of f32, i32 or u32', 'bool');
   if (!Number.isInteger(size) || size < 1)
     throw new ArgumentError('scatterAdd', 'a positive integer size', size);
   return emit(scatterAddOp, [index, source], { axis: normalizeAxis('scatterAdd', axis, source.shape), size });

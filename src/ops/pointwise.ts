@@ -64,14 +64,14 @@ export const notOp = unary('not', () => null);
 /**
  * -x, element by element.
  *
- * @param x [...] of any dtype but bool
+ * @param x [...] f32 or i32
  * @returns [...], same dtype
  */
 export const neg = (x: Tensor): Tensor => emit(negOp, [requireNumber('neg', x, true)], {});
 /**
  * |x|, element by element; gradient 0 at 0.
  *
- * @param x [...] of any dtype but bool
+ * @param x [...] f32 or i32
  * @returns [...], same dtype
  */
 export const abs = (x: Tensor): Tensor => emit(absOp, [requireNumber('abs', x, true)], {});
@@ -312,9 +312,9 @@ export const addOp = binary('add', (dy) => [dy, dy]);
 export const subOp = binary('sub', (dy) => [dy, neg(dy)]);
 export const mulOp = binary('mul', (dy, a, b) => [mul(dy, b), mul(dy, a)]);
 export const divOp = binary('div', (dy, _, b, y) => [div(dy, b), neg(mul(div(dy, b), y))]);
-// d aᵇ/da = b aᵇ⁻¹; d aᵇ/db = aᵇ log a, taken as 0 where a is 0
+// d aᵇ/da = b aᵇ⁻¹, 0 where b is 0 (also at a = 0); d aᵇ/db = aᵇ log a, taken as 0 where a is 0
 export const powOp = binary('pow', (dy, a, b, y) => [
-  mul(dy, mul(b, pow(a, sub(b, 1)))),
+  mul(dy, where(eq(b, 0), 0, mul(b, pow(a, sub(b, 1))))),
   mul(dy, where(gt(a, 0), mul(y, log(where(gt(a, 0), a, 1))), 0)),
 ]);
 // Ties go to the first operand.
@@ -379,7 +379,10 @@ export function div(a: TensorLike, b: TensorLike): Tensor {
  * @returns f32 of the broadcast shape
  * @throws ShapeError, DTypeError
  */
-export const pow = (a: TensorLike, b: TensorLike): Tensor => emitBinary(powOp, a, b);
+export function pow(a: TensorLike, b: TensorLike): Tensor {
+  return requireF32('pow', emitBinary(powOp, a, b));
+}
+
 /**
  * The larger of a and b, with NumPy broadcasting; a tie's gradient goes to a.
  *

@@ -70,6 +70,7 @@ function nonEmpty(op: string, x: Tensor, axis: number): number[] {
  * @throws ShapeError for an axis of size 0, ArgumentError for an axis out of range
  */
 export function max(x: Tensor, { axes, keepdim = false }: ReduceOptions = {}): Tensor {
+  if (x.dtype === 'bool') throw new DTypeError('max', 'f32, i32 or u32', 'bool');
   const list = normalizeAxes('max', axes, x.shape);
   let result = x;
   for (const axis of [...list].reverse()) result = emit(maxOp, [result], { axis });
@@ -95,6 +96,7 @@ export function min(x: Tensor, options: ReduceOptions = {}): Tensor {
  * @throws ShapeError for an axis of size 0, ArgumentError for an axis out of range
  */
 export function argmax(x: Tensor, axis = -1, keepdim = false): Tensor {
+  if (x.dtype === 'bool') throw new DTypeError('argmax', 'f32, i32 or u32', 'bool');
   const at = normalizeAxis('argmax', axis, x.shape);
   const result = emit(argmaxOp, [x], { axis: at });
   return keepdim ? reshape(result, withOnes(x.shape, [at])) : result;

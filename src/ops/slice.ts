@@ -172,7 +172,7 @@ export function concat(inputs: readonly Tensor[], axis = 0): Tensor {
  */
 export function stack(inputs: readonly Tensor[], axis = 0): Tensor {
   const unsqueezed = inputs.map((x) => {
-    const at = axis < 0 ? axis + x.rank + 1 : axis;
+    const at = normalizeAxis('stack', axis, [...x.shape, 1]);
     return { at, shape: [...x.shape.slice(0, at), 1, ...x.shape.slice(at)], x };
   });
   return concat(

@@ -43,6 +43,7 @@ export abstract class Optimizer<Options extends OptimizerOptions> {
     readonly rate: Rate;
   }[];
   readonly #state = new Map<string, Parameter>();
+  readonly #stateOf = new Map<Parameter, Map<string, Parameter>>();
 
   /**
    * @param params parameters, or groups with options of their own
@@ -117,7 +118,8 @@ export abstract class Optimizer<Options extends OptimizerOptions> {
   /** A persistent tensor like `p`, zero at first. */
   protected moment(p: Parameter, name: string): Parameter {
     return this.#stored(
-      `${p.label}.${name}`,
+      p,
+      name,
       () =>
         new Parameter(p.shape, (shape) => new Float32Array(shape.reduce((a, b) => a * b, 1)), {
           trainable: false,
@@ -128,15 +130,21 @@ export abstract class Optimizer<Options extends OptimizerOptions> {
 
   /** A persistent scalar, zero at first, shared by the group that `first` opens. */
   protected counter(first: Parameter, name: string): Parameter {
-    return this.#stored(`${first.label}.${name}`, () => new Parameter([], () => [0], { trainable: false }));
+    return this.#stored(first, name, () => new Parameter([], () => [0], { trainable: false }));
   }
 
-  #stored(name: string, make: () => Parameter): Parameter {
-    let state = this.#state.get(name);
+  #stored(owner: Parameter, what: string, make: () => Parameter): Parameter {
+    const ofOwner = this.#stateOf.get(owner) ?? new Map<string, Parameter>();
+    this.#stateOf.set(owner, ofOwner);
+    let state = ofOwner.get(what);
     if (!state) {
       state = make();
+      ofOwner.set(what, state);
+      // Parameters of two models may have one name; the second gets a number.
+      const name = `${owner.label}.${what}`;
       state.name = name;
-      this.#state.set(name, state);
+      for (let n = 2; this.#state.has(state.name); n++) state.name = `${name}#${n}`;
+      this.#state.set(state.name, state);
     }
     return state;
   }

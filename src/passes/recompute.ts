@@ -56,6 +56,7 @@ export function recomputeCheap(roots: readonly Tensor[]): Tensor[] {
 function costOf(node: Tensor, costs: ReadonlyMap<Tensor, number>): number {
   if (node.op.kind === 'source' || node.op.name === 'fill') return 0;
   const inputs = node.inputs.reduce((sum, input) => sum + costs.get(input)!, 0);
-  if (node.op.kind === 'view') return inputs;
+  // A view of a value to recompute counts, so that chains of them stay short.
+  if (node.op.kind === 'view') return inputs > 0 ? inputs + 1 : 0;
   return CHEAP.has(node.op.name) ? inputs + 1 : Infinity;
 }

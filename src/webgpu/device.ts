@@ -247,15 +247,20 @@ export class WebGpuDevice implements Device {
     return storage;
   }
 
-  /** @throws DeviceError for sizes beyond the adapter's limits */
-  createBuffer(size: number, usage: number, label: string): GPUBuffer {
+  /**
+   * @param binding the largest part of it that one kernel binds; default all of it
+   * @throws OutOfMemoryError for sizes beyond the adapter's limits
+   */
+  createBuffer(size: number, usage: number, label: string, binding = size): GPUBuffer {
     const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.limits;
-    const limit =
-      usage & BufferUsage.STORAGE ? Math.min(maxBufferSize, maxStorageBufferBindingSize) : maxBufferSize;
-    if (size > limit)
+    const refuse = (limit: number, what: string, got: number) => {
       throw new OutOfMemoryError(
-        `webgpu: expected at most ${limit} bytes in one buffer (the adapter's limit), got ${size} for ${label}`,
+        `webgpu: expected at most ${limit} bytes in one ${what} (the adapter's limit), got ${got} for ${label}`,
       );
+    };
+    if (size > maxBufferSize) refuse(maxBufferSize, 'buffer', size);
+    if (usage & BufferUsage.STORAGE && binding > maxStorageBufferBindingSize)
+      refuse(maxStorageBufferBindingSize, 'buffer', binding);
     return this.gpu.createBuffer({ size, usage, label });
   }
 

@@ -164,8 +164,9 @@ class WebGpuExecutor implements Executor {
     ]);
     for (const parameter of parameters) device.materialise(parameter, orderOf(parameter), program.seed);
     this.#upload = new ArrayBuffer(uploadBytes);
+    const largestInput = Math.max(align, ...[...program.inputs.values()].map(paddedBytes));
     try {
-      this.#uploadBuffer = this.#create(uploadBytes, STORAGE | COPY_DST, 'inputs');
+      this.#uploadBuffer = this.#create(uploadBytes, STORAGE | COPY_DST, 'inputs', largestInput);
       this.#slots = plan.slots.map((bytes, i) => this.#create(bytes, STORAGE | COPY_SRC, `slot ${i}`));
       for (const node of constants) {
         const buffer = this.#create(paddedBytes(node), STORAGE | COPY_DST, 'constant');
@@ -179,8 +180,8 @@ class WebGpuExecutor implements Executor {
     }
   }
 
-  #create(size: number, usage: number, label: string): GPUBuffer {
-    const buffer = this.#device.createBuffer(size, usage, label);
+  #create(size: number, usage: number, label: string, binding = size): GPUBuffer {
+    const buffer = this.#device.createBuffer(size, usage, label, binding);
     this.#buffers.push(buffer);
     return buffer;
   }

@@ -191,9 +191,7 @@ export class Generator {
   #store(node: Tensor, value: string, width: Width): string[] {
     const buffer = this.#buffer(node);
     const stored =
-      node.dtype === 'bool'
-        ? `select(${buffer.vector ? 'vec4u(0u), vec4u(1u)' : width === 4 ? 'vec4u(0u), vec4u(1u)' : '0u, 1u'}, ${value})`
-        : value;
+      node.dtype === 'bool' ? `select(${width === 4 ? 'vec4u(0u), vec4u(1u)' : '0u, 1u'}, ${value})` : value;
     if (width === 1) return [`  ${buffer.name}[i] = ${stored};`];
     if (buffer.vector) return [`  ${buffer.name}[i >> 2u] = ${stored};`];
     return [0, 1, 2, 3].map((lane) => `  ${buffer.name}[i + ${lane}u] = (${stored})[${lane}];`);

@@ -108,7 +108,7 @@ test('state is written and read by path, and nothing is written when something d
     'writeState: expected values for bias, got none',
   );
   await expect(model.writeState(device, new Map([...state, ['weight', Float32Array.of(9)]]))).rejects.toThrow(
-    'writeState: expected 2 elements for weight, got 1',
+    'writeState: expected 2 elements of f32 for weight, got 1 in a Float32Array',
   );
   expect(await model.readState(device)).toEqual(state);
 });
