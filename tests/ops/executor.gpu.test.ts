@@ -390,6 +390,7 @@ describe('parameters', () => {
     }));
     const [got, expected] = [(await step({ x })).y, (await reference({ x })).y];
     const wanted = await expected.data();
+    // 18 to 30 products of normals, summed in float32
     (await got.data()).forEach((value, i) => expect(value).toBeCloseTo(wanted[i]!, 4));
   });
 

@@ -123,7 +123,7 @@ test('two compiled steps share parameters, also when one is convolutional and th
   for (let i = 0; i < 3; i++) for (let j = 0; j < 3; j++) seen += x[16 + (i + 1) * 4 + j]!;
   expect(after[1 * 4 + 1 * 2]).toBeCloseTo(2 * before[1 * 4 + 1 * 2]! - 0.1 * seen, 4);
   const total = Array.from(after).reduce((a, b) => a + b, 0);
-  expect(await (await double({})).total.item()).toBeCloseTo(total, 3);
+  expect(await (await double({})).total.item()).toBeCloseTo(total, 3); // summed in float32 here, in float64 there
 });
 
 test('values written to a convolution weight are read back and used in their declared order', async () => {
@@ -235,6 +235,7 @@ test('a long chain of different ops with gradients has the reference result', as
     return [...(await loss.data()), ...(await dw.data()), ...(await dx.data())];
   };
   const [got, expected] = [await run(device), await run(cpu({ storage: 'f64' }))];
-  // 40 layers of sums of 8 products and WGSL's sin (2^-11 absolute, here of 0.1 h)
-  for (const [i, value] of expected.entries()) expect(got[i]).toBeCloseTo(value, 2);
+  // Of the largest value: WGSL allows sin an error of 2^-11, which 40 layers take a tenth of each
+  const scale = Math.max(...expected.map(Math.abs));
+  for (const [i, value] of expected.entries()) expect(Math.abs(got[i]! - value) / scale).toBeLessThan(1e-3);
 });
