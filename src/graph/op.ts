@@ -8,9 +8,11 @@ import { Tensor } from './tensor.ts';
  * - `view`: element i of the result is element f(i) of the input, f affine or a reshape.
  * - `pointwise`: element i of the result needs only element i of each input (or none at all).
  * - `indexed`: like pointwise, but reads its inputs at computed positions (pad, concat, gather).
+ * - `reduction`: combines elements along axes; its kernel reads the input through generated code, so it can
+ *   compute what it reads.
  * - `kernel`: everything else; runs as a kernel of its own.
  */
-export type OpKind = 'source' | 'view' | 'pointwise' | 'indexed' | 'kernel';
+export type OpKind = 'source' | 'view' | 'pointwise' | 'indexed' | 'reduction' | 'kernel';
 
 /** One op: its shape rule and its gradient rule. References and kernels are separate tables. */
 export interface Op<Name extends string, Attrs> {

@@ -55,7 +55,7 @@ export const withOnes = (shape: readonly number[], axes: readonly number[]) =>
 
 export const sumOp = defineOp<'sum', { axes: readonly number[] }>({
   name: 'sum',
-  kind: 'kernel',
+  kind: 'reduction',
   shape: ([x], { axes }) => without(x!.shape, axes),
   vjp: (cotangent, [x], { axes }) => [broadcast(reshape(cotangent, withOnes(x!.shape, axes)), x!.shape)],
 });

@@ -37,7 +37,7 @@ export function variance(
 
 export const maxOp = defineOp<'max', { axis: number }>({
   name: 'max',
-  kind: 'kernel',
+  kind: 'reduction',
   shape: ([x], { axis }) => nonEmpty('max', x!, axis),
   // Ties go to the first index, where argmax points.
   vjp: (cotangent, [x], { axis }) => {
@@ -51,7 +51,7 @@ export const maxOp = defineOp<'max', { axis: number }>({
 
 export const argmaxOp = defineOp<'argmax', { axis: number }>({
   name: 'argmax',
-  kind: 'kernel',
+  kind: 'reduction',
   shape: ([x], { axis }) => nonEmpty('argmax', x!, axis),
   dtype: () => 'i32',
   vjp: null,

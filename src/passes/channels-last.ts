@@ -96,7 +96,7 @@ export function channelsLast(
         ),
         perm,
       });
-    } else if (node.op.name === 'sum' || node.op.name === 'max' || node.op.name === 'argmax') {
+    } else if (node.op.kind === 'reduction') {
       held.set(node, reduceInPlace(node, held.get(node.inputs[0]!)!));
     } else {
       held.set(node, keep(node));

@@ -29,16 +29,12 @@ const isElementwise = (node: Tensor) =>
 const readsInPlace = (node: Tensor, input: number) =>
   (node.op.kind === 'pointwise' && node.op.name !== 'assign') || (node.op.name === 'gather' && input === 1);
 
-/** Reductions can compute what they read. */
-const takesPrologue = (node: Tensor) => node.op.name === 'sum' || node.op.name === 'max';
+/** A kernel file computes it, alone or with elementwise work around it. */
+const isAnchor = (node: Tensor) => node.op.kind === 'kernel' || node.op.kind === 'reduction';
 
 /** Matmul, convolutions, pools and reductions can go on computing with what they would store. */
 const takesEpilogue = (node: Tensor) =>
   node.op.name !== 'argmax' && node.op.name !== 'scatterAdd' && node.op.name !== 'embeddingGrad';
-
-/** The kernel file declares bindings for the op's inputs; reductions read theirs through generated code. */
-const bindsOperands = (node: Tensor) =>
-  node.op.kind === 'kernel' && !['sum', 'max', 'argmax'].includes(node.op.name);
 
 interface Use {
   readonly user: Tensor;
@@ -114,8 +110,9 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
       height: joinable.size > 0 ? height + 1 : height,
       members: new Set([node]),
       stores: new Set([node]),
-      reads: new Set(bindsOperands(node) ? [] : basesOf(node)),
-      operands: bindsOperands(node) ? node.inputs.length : 0,
+      // A kernel file declares bindings for its operands; all other reads are generated.
+      reads: new Set(node.op.kind === 'kernel' ? [] : basesOf(node)),
+      operands: node.op.kind === 'kernel' ? node.inputs.length : 0,
     };
     groups.add(group);
     groupOf.set(node, group);
@@ -133,8 +130,8 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
     });
   }
   // Later nodes first: an anchor near the result leaves earlier groups free for other anchors.
-  for (const node of [...order].reverse()) if (node.op.kind === 'kernel') absorbEpilogue(node);
-  for (const node of order) if (node.op.kind === 'kernel') absorbPrologue(node);
+  for (const node of [...order].reverse()) if (isAnchor(node)) absorbEpilogue(node);
+  for (const node of order) if (node.op.kind === 'reduction') absorbPrologue(node);
   return [...kernels.values()];
 
   function absorbEpilogue(anchor: Tensor): void {
@@ -172,7 +169,6 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
   }
 
   function absorbPrologue(anchor: Tensor): void {
-    if (!takesPrologue(anchor)) return;
     const own = groupOf.get(anchor)!;
     const view = views.get(anchor.inputs[0]!)!;
     const producer = groupOf.get(view.base);

@@ -47,7 +47,7 @@ export function prepare(
       replaced.set(node, adopt(remake(node, inputs), view));
       continue;
     }
-    if (node.op.kind === 'kernel' || node.op.kind === 'indexed') {
+    if (node.op.kind !== 'pointwise') {
       // Host scalars share one buffer, which is read by number, not by position.
       inputs = inputs.map((input) =>
         views.get(input)!.base.op.name === 'hostScalar' ? copyOf(input) : input,
@@ -90,9 +90,9 @@ function remake(node: Tensor, inputs: readonly Tensor[]): Tensor {
     : new Tensor(node.op, inputs, node.attrs, node.shape, node.dtype);
 }
 
-/** Kernels read C order; reductions read through generated code, and matmul also one matrix for a whole batch. */
+/** Kernels read C order; matmul also one matrix for a whole batch. */
 function kernelCanRead(node: Tensor, view: View): boolean {
-  if (isContiguous(view) || ['sum', 'max', 'argmax'].includes(node.op.name)) return true;
+  if (isContiguous(view)) return true;
   if (node.op.name !== 'matmul' || view.offset !== 0) return false;
   const matrix = { ...view, shape: view.shape.slice(-2), strides: view.strides.slice(-2) };
   return isContiguous(matrix) && view.strides.slice(0, -2).every((stride) => stride === 0);

@@ -73,7 +73,7 @@ export class Generator {
     this.#plan = plan;
     this.#scalarIndex = scalarIndex;
     this.#scanBuffers(kernel, epilogueWidth, prologueWidth);
-    if (kernel.anchor && readsThroughElement(kernel.anchor)) this.#writeElement(kernel, prologueWidth);
+    if (kernel.anchor?.op.kind === 'reduction') this.#writeElement(kernel, prologueWidth);
     this.#writeEpilogue(kernel, epilogueWidth);
   }
 
@@ -120,7 +120,7 @@ export class Generator {
         });
       }
     };
-    if (kernel.anchor && readsThroughElement(kernel.anchor)) scan([kernel.anchor], prologueWidth);
+    if (kernel.anchor?.op.kind === 'reduction') scan([kernel.anchor], prologueWidth);
     scan(kernel.prologue, prologueWidth);
     scan(kernel.epilogue, epilogueWidth);
     for (const node of kernel.stores) {
@@ -523,14 +523,11 @@ const POINTWISE: Readonly<Record<PointwiseName, Expression>> = {
   where: ([condition, a, b]) => `select(${b}, ${a}, ${condition})`,
 };
 
-/** The kernel file reads its input through `element`, not through a binding of its own. */
-export function readsThroughElement(anchor: Tensor): boolean {
-  return anchor.op.name === 'sum' || anchor.op.name === 'max' || anchor.op.name === 'argmax';
-}
-
 function isPointwiseRead(node: Tensor, position: number): boolean {
   return (
-    node.op.kind === 'pointwise' || readsThroughElement(node) || (node.op.name === 'gather' && position === 1)
+    node.op.kind === 'pointwise' ||
+    node.op.kind === 'reduction' ||
+    (node.op.name === 'gather' && position === 1)
   );
 }
 
