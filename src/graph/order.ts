@@ -15,10 +15,3 @@ export function topologicalOrder(roots: Iterable<Tensor>): Tensor[] {
   }
   return [...seen].sort((a, b) => a.id - b.id);
 }
-
-/** For each node in `order`, the nodes that use it (once per use). */
-export function usersOf(order: readonly Tensor[]): Map<Tensor, Tensor[]> {
-  const users = new Map<Tensor, Tensor[]>(order.map((node) => [node, []]));
-  for (const node of order) for (const input of node.inputs) users.get(input)!.push(node);
-  return users;
-}

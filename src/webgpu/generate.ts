@@ -62,6 +62,8 @@ export class Generator {
   readonly #dimIndex = new Map<number, number>();
   readonly #functions: string[] = [];
   readonly #helpers = new Map<string, string>();
+  /** Names of the offset functions, by the map they compute. */
+  readonly #helperNames = new Map<string, string>();
 
   constructor(
     plan: Plan,
@@ -285,8 +287,6 @@ export class Generator {
     }
     return `${name}(${i})`;
   }
-
-  readonly #helperNames = new Map<string, string>();
 
   /** Lines that split flat index i into coordinates c0, c1, … of `shape`, where `needed`. */
   #coordinates(shape: Shape, needed: readonly boolean[] = shape.map(() => true)): string {

@@ -1,5 +1,4 @@
-import type { Signature, TypedArray } from '../../src/index.ts';
-import { parseSafetensors, type StoredTensor } from './safetensors.ts';
+import { data, type Signature, type TypedArray } from '../../src/index.ts';
 
 export type Backend = 'cpu' | 'webgpu';
 
@@ -66,12 +65,12 @@ export class Attrs {
 export interface TensorCase {
   readonly op: string;
   readonly attrs: Attrs;
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly tensors: ReadonlyMap<string, data.StoredTensor>;
   readonly tolerances: Readonly<Record<string, Tolerance>>;
 }
 
 export function parseCase(bytes: Uint8Array): TensorCase {
-  const { metadata, tensors } = parseSafetensors(bytes);
+  const { metadata, tensors } = data.decodeSafetensors(bytes);
   if (metadata['format'] !== 'golden/1')
     throw new Error(`expected format golden/1, got ${metadata['format'] ?? 'none'}`);
   return {
@@ -83,7 +82,7 @@ export function parseCase(bytes: Uint8Array): TensorCase {
 }
 
 /** The tensors whose name starts with `prefix.`, without it. */
-export function withPrefix(golden: TensorCase, prefix: string): Map<string, StoredTensor> {
+export function withPrefix(golden: TensorCase, prefix: string): Map<string, data.StoredTensor> {
   const start = `${prefix}.`;
   return new Map(
     [...golden.tensors].flatMap(([name, tensor]) =>
@@ -93,14 +92,17 @@ export function withPrefix(golden: TensorCase, prefix: string): Map<string, Stor
 }
 
 /** What `compile` needs to take these tensors as inputs of a step, and their data. */
-export function asInputs(tensors: ReadonlyMap<string, StoredTensor>): {
+export function asInputs(tensors: ReadonlyMap<string, data.StoredTensor>): {
   signature: Signature;
   data: Record<string, TypedArray>;
 } {
   const entries = [...tensors];
   return {
     signature: Object.fromEntries(
-      entries.map(([name, { dtype, shape }]) => [name, { dtype: dtype === 'F32' ? 'f32' : 'i32', shape }]),
+      entries.map(([name, { shape, data }]) => [
+        name,
+        { dtype: data instanceof Float32Array ? 'f32' : 'i32', shape },
+      ]),
     ),
     data: Object.fromEntries(entries.map(([name, { data }]) => [name, data])),
   };

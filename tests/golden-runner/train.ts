@@ -2,6 +2,7 @@ import {
   add,
   compile,
   convTranspose2d,
+  type data,
   exp,
   flatten,
   fill,
@@ -27,7 +28,6 @@ import {
 import { activation } from './activations.ts';
 import { asInputs, Attrs, MissingError, withPrefix, type Results, type TensorCase } from './case.ts';
 import { makeOptimizer } from './optim.ts';
-import type { StoredTensor } from './safetensors.ts';
 
 type Batch = InputTensors<Signature>;
 
@@ -318,9 +318,9 @@ function batchesOf(golden: TensorCase) {
   const count = golden.attrs.get<number>('batches');
   const batch = (i: number) =>
     new Map(
-      [...stacked].map(([name, { dtype, shape, data }]): [string, StoredTensor] => {
+      [...stacked].map(([name, { shape, data }]): [string, data.StoredTensor] => {
         const size = data.length / count;
-        return [name, { dtype, shape: shape.slice(1), data: data.slice(i * size, (i + 1) * size) }];
+        return [name, { shape: shape.slice(1), data: data.slice(i * size, (i + 1) * size) }];
       }),
     );
   return {

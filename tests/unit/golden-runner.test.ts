@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { cpu } from '../../src/index.ts';
+import { cpu, data } from '../../src/index.ts';
 import type { IndexEntry } from '../golden-runner/case.ts';
 import { formatReport } from '../golden-runner/report.ts';
 import { runAll, runFile } from '../golden-runner/run.ts';
-import { parseSafetensors, SafetensorsError, writeSafetensors } from '../golden-runner/safetensors.ts';
+
+const { decodeSafetensors, encodeSafetensors, DataFormatError } = data;
 
 const tensor = (data: Float32Array | Int32Array, shape = [data.length]) => ({ shape, data });
 
@@ -21,7 +22,7 @@ function reluCase({
   shape?: number[];
   tol?: Record<string, unknown>;
 }) {
-  return writeSafetensors(
+  return encodeSafetensors(
     new Map([
       ['in.x', tensor(Float32Array.of(-1, 2))],
       ['out.y', tensor(y, shape)],
@@ -86,21 +87,23 @@ test('a case for the cpu is not run on the GPU, and is counted as excluded', asy
   expect((await run(reluCase({}), { backends: 'cpu' })).status).toBe('passed');
 });
 
-test('a file cut short anywhere is a SafetensorsError, never a shorter tensor', async () => {
+test('a file cut short anywhere is a DataFormatError, never a shorter tensor', async () => {
   const bytes = reluCase({});
   for (let length = 0; length < bytes.length; length++)
-    expect(() => parseSafetensors(bytes.subarray(0, length))).toThrow(SafetensorsError);
-  expect((await run(bytes.subarray(0, 100))).problems[0]).toMatch(/^SafetensorsError: /);
+    expect(() => decodeSafetensors(bytes.subarray(0, length))).toThrow(DataFormatError);
+  expect((await run(bytes.subarray(0, 100))).problems[0]).toMatch(/^DataFormatError: /);
 });
 
-test('a header that lies about sizes or dtypes is a SafetensorsError', () => {
+test('a header that lies about sizes or dtypes is a DataFormatError', () => {
   const corrupt = (from: string, to: string) => {
     const text = new TextDecoder('latin1').decode(reluCase({})).replace(from, to.padEnd(from.length));
-    return () => parseSafetensors(Uint8Array.from(text, (c) => c.charCodeAt(0)));
+    return () => decodeSafetensors(Uint8Array.from(text, (c) => c.charCodeAt(0)));
   };
-  expect(corrupt('"F32"', '"F64"')).toThrow('in.x: expected dtype F32 or I32, got F64');
-  expect(corrupt('[2]', '[3]')).toThrow('in.x: expected 12 bytes for [3], got 8');
-  expect(corrupt('[2]', '[x]')).toThrow(SafetensorsError);
+  expect(corrupt('"F32"', '"F64"')).toThrow(
+    'decodeSafetensors: expected dtype F32, I32, U32 for in.x, got F64',
+  );
+  expect(corrupt('[2]', '[3]')).toThrow('decodeSafetensors: expected 12 bytes for in.x [3], got 8');
+  expect(corrupt('[2]', '[x]')).toThrow(DataFormatError);
 });
 
 test('tensors survive writing and reading, unaligned and scalar ones too', () => {
@@ -108,13 +111,13 @@ test('tensors survive writing and reading, unaligned and scalar ones too', () =>
     ['a', tensor(Float32Array.of(1.5, -2))],
     ['b', tensor(Int32Array.of(7), [])],
   ]);
-  const bytes = writeSafetensors(tensors, { note: 'é' });
+  const bytes = encodeSafetensors(tensors, { note: 'é' });
   const shifted = new Uint8Array(bytes.length + 3).subarray(3);
   shifted.set(bytes);
-  const read = parseSafetensors(shifted);
+  const read = decodeSafetensors(shifted);
   expect(read.metadata).toEqual({ note: 'é' });
-  expect(read.tensors.get('a')).toEqual({ dtype: 'F32', shape: [2], data: Float32Array.of(1.5, -2) });
-  expect(read.tensors.get('b')).toEqual({ dtype: 'I32', shape: [], data: Int32Array.of(7) });
+  expect(read.tensors.get('a')).toEqual({ shape: [2], data: Float32Array.of(1.5, -2) });
+  expect(read.tensors.get('b')).toEqual({ shape: [], data: Int32Array.of(7) });
 });
 
 test('a whole folder is counted by group, and the report names what failed and what is missing', async () => {
