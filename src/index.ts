@@ -1,3 +1,4 @@
+export * as analysis from './analysis/index.ts';
 export { grad } from './autodiff/index.ts';
 export {
   bool,
@@ -16,9 +17,11 @@ export {
 } from './compile.ts';
 export { cpu } from './cpu/index.ts';
 export * as data from './data/index.ts';
+export * as distributions from './distributions/index.ts';
 export {
   ArgumentError,
   ChainruleError,
+  CheckError,
   DeviceError,
   DeviceLostError,
   DTypeError,
@@ -30,8 +33,10 @@ export {
   printGraph,
   ShapeError,
   Tensor,
+  withUpdates,
   type Device,
   type DType,
+  type Finding,
   type Initializer,
   type ParameterOptions,
   type ParameterStore,
@@ -41,6 +46,7 @@ export {
   type Update,
   type Value,
 } from './graph/index.ts';
+export * as metrics from './metrics/index.ts';
 export * as nn from './nn/index.ts';
 export * from './ops/public.ts';
 export * as optim from './optim/index.ts';

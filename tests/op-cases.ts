@@ -3,6 +3,9 @@ import * as C from '../src/index.ts';
 import { emit } from '../src/graph/index.ts';
 import {
   assignOp,
+  attentionKeyValueGradOp,
+  attentionOp,
+  attentionQueryGradOp,
   avgPool2dGradOp,
   conv2dWeightGradOp,
   conv2dWeightGradPartsOp,
@@ -11,8 +14,10 @@ import {
   embeddingGradOp,
   maxPool2dGradOp,
   maxPool2dPickOp,
+  upsampleGradOp,
   type ConvAttrs,
   type PoolAttrs,
+  type UpsampleAttrs,
 } from '../src/ops/index.ts';
 import type { PrimitiveName } from '../src/ops/primitives.ts';
 import {
@@ -27,6 +32,7 @@ import {
   wave,
   type Generator,
 } from './inputs.ts';
+import { scanCases } from './scan-cases.ts';
 
 /**
  * How far a kernel may be from the reference: |got − expected| ≤ rtol |expected| + atol max |expected|,
@@ -76,6 +82,8 @@ const LOOSE_IN_WGSL: Tolerance = { rtol: 5e-4, atol: 5e-4 };
 const SUMMED: Tolerance = { rtol: 1e-6, atol: 3e-6 };
 /** Millions of elements in partial sums of thousands. */
 const SUMMED_MILLIONS: Tolerance = { rtol: 1e-6, atol: 2e-5 };
+/** Quotients by a root of a sum, and in gradients differences of such terms: a few of the above together. */
+const NORMALIZED: Tolerance = { rtol: 5e-6, atol: 5e-6 };
 /** Normals agree to 1e-5 on every backend (design.md); the largest of a few thousand is about 4. */
 const NORMALS: Tolerance = { rtol: 0, atol: 2.5e-6 };
 
@@ -333,6 +341,40 @@ function pooled(pool: PoolShape): [number, number, number, number] {
   return [pool.x[0], pool.x[1], size(0), size(1)];
 }
 
+interface UpsampleShape {
+  readonly x: readonly [number, number, number, number];
+  readonly options: C.UpsampleOptions;
+}
+
+/** Channels by one and by four; scales per axis; sizes up, down, from one, to one, and prime to each other. */
+const UPSAMPLES: readonly UpsampleShape[] = (
+  [{ mode: 'nearest' }, { mode: 'bilinear' }, { mode: 'bilinear', alignCorners: true }] as const
+).flatMap((mode): UpsampleShape[] => [
+  { x: [1, 1, 1, 1], options: { ...mode, scale: 3 } },
+  { x: [2, 3, 3, 4], options: { ...mode, scale: 2 } },
+  { x: [2, 4, 5, 3], options: { ...mode, scale: [1, 3] } },
+  { x: [1, 8, 7, 1], options: { ...mode, scale: [2, 5] } },
+  { x: [1, 2, 5, 7], options: { ...mode, size: [13, 11] } },
+  { x: [1, 4, 11, 13], options: { ...mode, size: [7, 5] } },
+  { x: [1, 3, 6, 5], options: { ...mode, size: [1, 6] } },
+]);
+
+const upsampleName = ({ x, options }: UpsampleShape) => `x [${x.join(', ')}] ${JSON.stringify(options)}`;
+
+function upsampleAttrs({ x, options }: UpsampleShape): UpsampleAttrs {
+  const { mode = 'nearest', alignCorners = false, scale, size } = options;
+  const factor = pair(scale, 1);
+  return {
+    mode,
+    alignCorners,
+    inputSize: [x[2], x[3]],
+    outputSize: size === undefined ? [x[2] * factor[0], x[3] * factor[1]] : pair(size, 1),
+    channelsLast: false,
+  };
+}
+
+const upsampled = (shape: UpsampleShape) => [shape.x[0], shape.x[1], ...upsampleAttrs(shape).outputSize];
+
 // --- Reductions ------------------------------------------------------------------------------
 
 /** [shape, axes]: rows, columns, both, middles; short and long; one element. */
@@ -397,10 +439,114 @@ const TRANSPOSED_PRODUCTS = [
   [65, 67, 129],
 ] as const;
 
+// --- Attention -------------------------------------------------------------------------------
+
+interface AttentionShape {
+  readonly q: readonly [number, number, number, number];
+  readonly k: readonly [number, number, number, number];
+  /** Width of a value; default: that of a key. */
+  readonly width?: number;
+  readonly causal?: true;
+  /** Sequence b has 2 b valid keys: the first has none. */
+  readonly padded?: true;
+  readonly mask?: readonly number[];
+  readonly large?: true;
+}
+
+/** One query, one key; widths with and without a rest modulo 4 and 32; more queries than keys and fewer; each mask. */
+const ATTENTIONS: readonly AttentionShape[] = [
+  { q: [1, 1, 1, 1], k: [1, 1, 1, 1] },
+  { q: [2, 3, 1, 4], k: [2, 3, 5, 4] },
+  { q: [1, 2, 4, 8], k: [1, 2, 1, 8] },
+  { q: [2, 2, 6, 4], k: [2, 2, 6, 4], causal: true },
+  { q: [1, 1, 7, 4], k: [1, 1, 3, 4], causal: true },
+  { q: [1, 1, 3, 4], k: [1, 1, 7, 4], causal: true },
+  { q: [2, 1, 5, 3], k: [2, 1, 6, 3] },
+  { q: [1, 2, 3, 4], k: [1, 2, 5, 4], width: 2 },
+  { q: [1, 1, 3, 2], k: [1, 1, 4, 2], width: 9 },
+  { q: [3, 2, 4, 4], k: [3, 2, 5, 4], padded: true },
+  { q: [3, 1, 5, 4], k: [3, 1, 5, 4], padded: true, causal: true },
+  { q: [2, 2, 3, 4], k: [2, 2, 5, 4], mask: [3, 5] },
+  { q: [2, 2, 3, 4], k: [2, 2, 5, 4], mask: [2, 1, 3, 1], causal: true },
+  { q: [2, 2, 3, 4], k: [2, 2, 5, 4], mask: [2, 1, 5], padded: true },
+  { q: [2, 2, 3, 4], k: [2, 2, 5, 4], mask: [2, 2, 3, 5] },
+  { q: [1, 1, 5, 36], k: [1, 1, 6, 36] },
+  { q: [1, 1, 5, 132], k: [1, 1, 3, 132], causal: true }, // the composition
+  { q: [1, 2, 70, 68], k: [1, 2, 67, 68], causal: true, large: true },
+  { q: [1, 1, 33, 128], k: [1, 1, 34, 128], large: true },
+  { q: [2, 2, 130, 16], k: [2, 2, 130, 16], causal: true, large: true },
+];
+
+const attentionCases = (
+  call: (tensors: readonly [Tensor, Tensor, Tensor], options: C.AttentionOptions) => Tensor,
+): OpCase[] =>
+  ATTENTIONS.map(({ q, k, width = k[3], causal = false, padded, mask, large }) => {
+    const valid = Array.from({ length: k[0] * k[2] }, (_, i) => Number(i % k[2] < 2 * Math.floor(i / k[2])));
+    const masks = [
+      ...(padded ? [values(valid, [k[0], k[2]], 'bool')] : []),
+      ...(mask ? [booleans(mask)] : []),
+    ];
+    return {
+      name: [
+        `q [${q.join(', ')}] k [${k.join(', ')}] width ${width}`,
+        causal ? 'causal' : '',
+        padded ? 'padded' : '',
+        mask ? `mask [${mask.join(', ')}]` : '',
+      ]
+        .filter(Boolean)
+        .join(' '),
+      call: (q, k, v, ...rest) =>
+        call([q!, k!, v!], {
+          causal,
+          ...(padded ? { keyValid: rest[0]! } : {}),
+          ...(mask ? { mask: rest.at(-1)! } : {}),
+        }),
+      inputs: [normal(q), normal(k, 2), normal([k[0], k[1], k[2], width], 3), ...masks],
+      tolerance: EXPONENTIAL,
+      ...(large ? { large } : {}),
+    };
+  });
+
+/** Queries, keys and values of 2 heads of width 4, as one product [b, t, 3 · 8] gives them. */
+const packedHeads = (x: Tensor): [Tensor, Tensor, Tensor] => {
+  const [b, t] = x.shape as [number, number];
+  const part = (i: number) => C.slice(C.reshape(x, [b, t, 3, 2, 4]), [null, null, [i, i + 1]]);
+  const heads = (i: number) => C.permute(C.reshape(part(i), [b, t, 2, 4]), [0, 2, 1, 3]);
+  return [heads(0), heads(1), heads(2)];
+};
+
+/** The first `count` elements of a gradient of attention; what follows is for its other kernel. */
+const attentionGradient = (
+  which: 'query' | 'keyValue',
+  [q, k, v, dy, mask]: readonly (Tensor | undefined)[],
+  causal: boolean,
+): Tensor => {
+  const attrs = { causal, scale: 0.5 };
+  const masks = mask ? [C.reshape(mask, [q!.shape[0]!, 1, 1, k!.shape[2]!])] : [];
+  const forward = emit(attentionOp, [q!, k!, v!, ...masks], attrs);
+  const dq = emit(attentionQueryGradOp, [q!, k!, v!, forward, dy!, ...masks], attrs);
+  if (which === 'query') return C.slice(dq, [[0, q!.size]]);
+  return emit(attentionKeyValueGradOp, [q!, k!, v!, dy!, dq, ...masks], attrs);
+};
+
+const attentionGradientCases = (which: 'query' | 'keyValue'): OpCase[] =>
+  [false, true].map((causal) => ({
+    name: causal ? 'causal and padded' : '',
+    call: (...inputs) => attentionGradient(which, inputs, causal),
+    inputs: [
+      normal([2, 1, 3, 4]),
+      normal([2, 1, 5, 4], 2),
+      normal([2, 1, 5, 4], 3),
+      normal([2, 1, 3, 4], 4),
+      ...(causal ? [values([0, 0, 0, 0, 0, 1, 1, 0, 1, 0], [2, 5], 'bool')] : []),
+    ],
+    tolerance: EXPONENTIAL,
+  }));
+
 // --- The table -------------------------------------------------------------------------------
 
 /** Ops whose values come from outside a step. */
-type SourceName = 'input' | 'parameter' | 'constant' | 'hostScalar';
+type SourceName = 'input' | 'parameter' | 'constant' | 'hostScalar' | 'placeholder';
 
 /** Samples of every op, edge sizes and errors included. A new op without an entry is a type error. */
 export const opCases: { readonly [Name in Exclude<PrimitiveName, SourceName>]: readonly OpCase[] } = {
@@ -416,6 +562,84 @@ export const opCases: { readonly [Name in Exclude<PrimitiveName, SourceName>]: r
       inputs: [integers([4], -3, 3)],
     },
   ],
+  attention: [
+    ...attentionCases((tensors, options) => C.scaledDotProductAttention(...tensors, options)),
+    {
+      name: 'of heads packed into one product',
+      call: (x) => C.scaledDotProductAttention(...packedHeads(x), { causal: true }),
+      inputs: [normal([2, 6, 24])],
+      tolerance: EXPONENTIAL,
+    },
+    {
+      name: 'its weights',
+      call: (q, k, keyValid) => C.attentionWeights(q, k, { causal: true, keyValid }),
+      inputs: [
+        normal([2, 1, 3, 4]),
+        normal([2, 1, 5, 4], 2),
+        values([0, 0, 0, 0, 0, 0, 1, 1, 1, 1], [2, 5], 'bool'),
+      ],
+      shape: [2, 1, 3, 5],
+      tolerance: EXPONENTIAL,
+    },
+    {
+      name: 'of large logits',
+      call: (q, k, v) => C.scaledDotProductAttention(q, k, v),
+      inputs: [
+        integersAsFloats([1, 1, 5, 4]),
+        integersAsFloats([1, 1, 6, 4], 2),
+        normal([1, 1, 6, 4], 3),
+      ].map((x, i) => (i === 2 ? x : { ...x, data: () => x.data().map((value) => 100 * value) })),
+      tolerance: EXPONENTIAL,
+      noDifferences: true,
+    },
+    {
+      call: (q, k, v) => C.scaledDotProductAttention(q, k, v),
+      inputs: [normal([1, 1, 2, 4]), normal([1, 1, 3, 4]), normal([1, 1, 2, 4])],
+      throws:
+        'scaledDotProductAttention: expected q [b, h, t, d], k [b, h, s, d] and v [b, h, s, e] without empty axes, got [1, 1, 2, 4] and [1, 1, 3, 4] and [1, 1, 2, 4]',
+    },
+    {
+      name: 'of no keys',
+      call: (q, k, v) => C.scaledDotProductAttention(q, k, v),
+      inputs: [normal([1, 1, 2, 4]), normal([1, 1, 0, 4]), normal([1, 1, 0, 4])],
+      throws:
+        'scaledDotProductAttention: expected q [b, h, t, d], k [b, h, s, d] and v [b, h, s, e] without empty axes, got [1, 1, 2, 4] and [1, 1, 0, 4] and [1, 1, 0, 4]',
+    },
+    {
+      name: 'of no queries',
+      call: (q, k) => C.attentionWeights(q, k),
+      inputs: [normal([1, 1, 0, 4]), normal([1, 1, 2, 4])],
+      throws:
+        'attentionWeights: expected q [b, h, t, d] and k [b, h, s, d] without empty axes, got [1, 1, 0, 4] and [1, 1, 2, 4]',
+    },
+    {
+      call: (q, k) => C.scaledDotProductAttention(q, k, k),
+      inputs: [integers([1, 1, 2, 4], 0, 3), integers([1, 1, 2, 4], 0, 3)],
+      throws: 'scaledDotProductAttention: expected f32, got i32',
+    },
+    {
+      call: (q, mask) => C.scaledDotProductAttention(q, q, q, { mask }),
+      inputs: [normal([1, 1, 2, 4]), normal([2, 2])],
+      throws: 'scaledDotProductAttention: expected bool masks, got f32',
+    },
+    {
+      call: (q, mask) => C.scaledDotProductAttention(q, q, q, { mask }),
+      inputs: [normal([1, 1, 2, 4]), booleans([3, 2])],
+      throws: 'scaledDotProductAttention: expected a mask that broadcasts to [1, 1, 2, 2], got [3, 2]',
+    },
+    {
+      call: (q, keyValid) => C.scaledDotProductAttention(q, q, q, { keyValid }),
+      inputs: [normal([1, 1, 2, 4]), booleans([1, 3])],
+      throws: 'scaledDotProductAttention: expected keyValid [1, 2], got [1, 3]',
+    },
+    {
+      call: (q) => C.scaledDotProductAttention(q, q, q, { dropout: 1 }),
+      inputs: [normal([1, 1, 2, 4])],
+      throws: 'scaledDotProductAttention: expected dropout in [0, 1), got 1',
+    },
+  ],
+  attentionQueryGrad: attentionGradientCases('query'),
+  attentionKeyValueGrad: attentionGradientCases('keyValue'),
   iota: [
     { call: () => C.iota([7], 0), inputs: [] },
     { call: () => C.iota([3, 5], 0), inputs: [], shape: [3, 5] },
@@ -562,6 +786,188 @@ export const opCases: { readonly [Name in Exclude<PrimitiveName, SourceName>]: r
     inputs: [normal(shape)],
     shape,
   })),
+  customVjp: [
+    ...(
+      [
+        [5, 3],
+        [3, 2, 7],
+        [7, 1, 1],
+        [2, 4, 3, 5],
+        [67, 5, 3, 3],
+      ] as const
+    ).map((shape) => ({
+      name: `batchNorm of [${shape.join(', ')}]`,
+      call: (x: Tensor, weight: Tensor, bias: Tensor) => C.batchNorm(x, weight, bias),
+      inputs: [normal(shape), positive([shape[1]], 2), normal([shape[1]], 3)],
+      shape,
+      tolerance: NORMALIZED,
+    })),
+    {
+      name: 'batchNorm without weight and bias',
+      call: (x) => C.batchNorm(x, null, null, { eps: 0.1 }),
+      inputs: [normal([4, 3, 2])],
+      tolerance: NORMALIZED,
+    },
+    {
+      name: 'batchNorm of a convolution, with relu',
+      call: (x, w, weight, bias) => C.relu(C.batchNorm(C.conv2d(x, w), weight, bias)),
+      inputs: [normal([3, 2, 6, 5]), normal([4, 2, 3, 3], 2), positive([4], 3), normal([4], 4)],
+      tolerance: NORMALIZED,
+    },
+    {
+      name: 'batchNorm of two values per channel',
+      call: (x, weight) => C.batchNorm(x, weight, null, { eps: 0.5 }), // with a small eps the gradient cancels
+      inputs: [normal([2, 3]), positive([3], 2)],
+      tolerance: NORMALIZED,
+    },
+    {
+      name: 'batchNorm of equal values',
+      call: (x, weight, bias) => C.batchNorm(x, weight, bias),
+      inputs: [
+        values(Array.from({ length: 7 }, () => [333333.3, -1e4, 0.1]).flat(), [7, 3]),
+        positive([3], 2),
+        normal([3], 3),
+      ],
+      tolerance: NORMALIZED,
+      noDifferences: true, // curved within a step of them
+    },
+    {
+      name: 'batchNorm with given statistics',
+      call: (x, weight, bias, mean, variance) =>
+        C.batchNorm(x, weight, bias, { statistics: { mean: mean!, variance: variance! } }),
+      inputs: [normal([3, 5, 2, 3]), positive([5], 2), normal([5], 3), normal([5], 4), positive([5], 5)],
+      shape: [3, 5, 2, 3],
+      tolerance: NORMALIZED,
+    },
+    ...(
+      [
+        [[4, 6], 6],
+        [[5], 5],
+        [[3, 1], 1],
+        [[2, 3, 67], 67],
+        [
+          [2, 3, 4, 5],
+          [4, 5],
+        ],
+        [
+          [3, 2, 4],
+          [3, 2, 4],
+        ],
+      ] as const
+    ).map(([shape, axes]) => {
+      const sizes = typeof axes === 'number' ? [axes] : axes;
+      return {
+        name: `layerNorm of [${shape.join(', ')}] over [${sizes.join(', ')}]`,
+        call: (x: Tensor, weight: Tensor, bias: Tensor) => C.layerNorm(x, axes, weight, bias),
+        inputs: [normal(shape), positive(sizes, 2), normal(sizes, 3)],
+        shape,
+        tolerance: NORMALIZED,
+      };
+    }),
+    {
+      name: 'layerNorm without weight and bias',
+      call: (x) => C.layerNorm(x, 5, null, null, { eps: 0.1 }),
+      inputs: [normal([3, 5])],
+      tolerance: NORMALIZED,
+    },
+    {
+      name: 'layerNorm of equal values',
+      call: (x, weight, bias) => C.layerNorm(x, 7, weight, bias),
+      inputs: [
+        values(
+          [333333.3, -1e4, 0.1].flatMap((v) => Array.from({ length: 7 }, () => v)),
+          [3, 7],
+        ),
+        positive([7], 2),
+        normal([7], 3),
+      ],
+      tolerance: NORMALIZED,
+      noDifferences: true, // curved within a step of them
+    },
+    ...(
+      [
+        [[2, 6], 2],
+        [[3, 6, 5], 3],
+        [[2, 4, 3, 5], 1],
+        [[2, 4, 3, 5], 4],
+        [[1, 8, 7, 1], 2],
+      ] as const
+    ).map(([shape, groups]) => ({
+      name: `groupNorm of [${shape.join(', ')}] in ${groups} groups`,
+      call: (x: Tensor, weight: Tensor, bias: Tensor) => C.groupNorm(x, groups, weight, bias),
+      inputs: [normal(shape), positive([shape[1]], 2), normal([shape[1]], 3)],
+      shape,
+      tolerance: NORMALIZED,
+    })),
+    {
+      name: 'groupNorm between convolutions',
+      call: (x, w, weight, bias, v) => C.conv2d(C.relu(C.groupNorm(C.conv2d(x, w), 2, weight, bias)), v),
+      inputs: [
+        normal([2, 2, 6, 5]),
+        normal([4, 2, 3, 3], 2),
+        positive([4], 3),
+        normal([4], 4),
+        normal([4, 4, 2, 2], 5),
+      ],
+      tolerance: NORMALIZED,
+    },
+    {
+      call: (x) => C.layerNorm(x, [3, 5]),
+      inputs: [normal([2, 4, 5])],
+      throws: 'layerNorm: expected x [..., 3, 5], got [2, 4, 5]',
+    },
+    {
+      call: (x, weight) => C.layerNorm(x, 5, weight),
+      inputs: [normal([2, 5]), normal([4])],
+      throws: 'layerNorm: expected weight [5] for x [2, 5], got [4]',
+    },
+    {
+      call: (x) => C.layerNorm(x, 5, null, null, { eps: -1 }),
+      inputs: [normal([2, 5])],
+      throws: 'layerNorm: expected eps > 0, got -1',
+    },
+    {
+      call: (x) => C.groupNorm(x, 3),
+      inputs: [normal([2, 4, 5])],
+      throws: 'groupNorm: expected x [n, c, ...] with c a multiple of groups 3, got [2, 4, 5]',
+    },
+    {
+      call: (x, bias) => C.groupNorm(x, 2, null, bias),
+      inputs: [normal([2, 4, 5]), normal([2])],
+      throws: 'groupNorm: expected bias [4] for x [2, 4, 5], got [2]',
+    },
+    {
+      call: (x) => C.batchNorm(x),
+      inputs: [normal([1, 3])],
+      throws:
+        'batchNorm: expected more than one value per channel in training, got [1, 3]. The variance of one value is 0.',
+    },
+    {
+      call: (x) => C.batchNorm(x),
+      inputs: [normal([3])],
+      throws: 'batchNorm: expected x [n, c, ...], got [3]',
+    },
+    {
+      call: (x, weight) => C.batchNorm(x, weight),
+      inputs: [normal([4, 3, 2]), normal([2])],
+      throws: 'batchNorm: expected weight [3] for x [4, 3, 2], got [2]',
+    },
+    {
+      call: (x, mean) => C.batchNorm(x, null, null, { statistics: { mean: mean!, variance: mean! } }),
+      inputs: [normal([4, 3, 2]), normal([4])],
+      throws: 'batchNorm: expected mean [3] for x [4, 3, 2], got [4]',
+    },
+    {
+      call: (x) => C.batchNorm(x, null, null, { eps: 0 }),
+      inputs: [normal([4, 3])],
+      throws: 'batchNorm: expected eps > 0, got 0',
+    },
+    {
+      call: (x) => C.batchNorm(x),
+      inputs: [integers([4, 3], 0, 5)],
+      throws: 'batchNorm: expected f32, got i32',
+    },
+  ],
   cast: [
     {
       name: 'f32 to i32',
@@ -1389,6 +1795,46 @@ export const opCases: { readonly [Name in Exclude<PrimitiveName, SourceName>]: r
       tolerance: SUMMED,
     },
     {
+      name: 'groups, per axis, with outputPadding',
+      call: (x, w, b) =>
+        C.convTranspose2d(x, w, b, {
+          groups: 3,
+          stride: [3, 1],
+          padding: [1, 2],
+          dilation: [1, 2],
+          outputPadding: [2, 0],
+        }),
+      inputs: [normal([2, 6, 3, 5]), normal([6, 2, 2, 3], 2), normal([6], 3)],
+      shape: [2, 6, 8, 5],
+      tolerance: SUMMED,
+    },
+    {
+      // The last row and column of the result come from no element of x.
+      name: 'outputPadding of the dilation, not of the stride',
+      call: (x, w) => C.convTranspose2d(x, w, null, { dilation: 2, outputPadding: 1 }),
+      inputs: [normal([1, 2, 3, 3]), normal([2, 4, 2, 2], 2)],
+      shape: [1, 4, 6, 6],
+      tolerance: SUMMED,
+    },
+    {
+      name: 'convTranspose1d',
+      call: (x, w, b) =>
+        C.convTranspose1d(x, w, b, { stride: 2, padding: 1, dilation: 2, outputPadding: 1, groups: 2 }),
+      inputs: [normal([2, 4, 5]), normal([4, 3, 3], 2), normal([6], 3)],
+      shape: [2, 6, 12],
+      tolerance: SUMMED,
+    },
+    {
+      call: (x, w) => C.convTranspose2d(x, w, null, { stride: 2, outputPadding: [0, 2] }),
+      inputs: [normal([1, 2, 3, 3]), normal([2, 4, 2, 2])],
+      throws: 'convTranspose2d: expected outputPadding smaller than stride or dilation, got [0,2]',
+    },
+    {
+      call: (x, w) => C.convTranspose1d(x, w),
+      inputs: [normal([1, 2, 3, 3]), normal([2, 4, 2])],
+      throws: 'convTranspose1d: expected x and weight with 3 axes, got [1, 2, 3, 3] and [2, 4, 2]',
+    },
+    {
       call: (x, w) => C.convTranspose2d(x, w),
       inputs: [normal([1, 3, 4, 4]), normal([2, 3, 3, 3])],
       throws:
@@ -1459,6 +1905,60 @@ export const opCases: { readonly [Name in Exclude<PrimitiveName, SourceName>]: r
       tolerance: SUMMED,
     },
     {
+      name: 'indices',
+      call: (x) => C.maxPool2dIndices(x, [2, 3], { stride: [3, 1], padding: [0, 1] }),
+      inputs: [distinct([2, 3, 9, 4])],
+      shape: [2, 3, 3, 4],
+    },
+    {
+      name: 'unpooled, a row and a column left over',
+      call: (x) =>
+        C.maxUnpool2d(C.maxPool2d(x, [2, 3]), C.maxPool2dIndices(x, [2, 3]), [2, 3], { outputSize: [7, 8] }),
+      inputs: [distinct([2, 4, 7, 8])],
+      shape: [2, 4, 7, 8],
+    },
+    {
+      name: 'unpooled between convolutions',
+      call: (x, w, v) => {
+        const h = C.conv2d(x, w);
+        return C.conv2d(C.maxUnpool2d(C.maxPool2d(h, 2), C.maxPool2dIndices(h, 2), 2), v);
+      },
+      inputs: [normal([2, 2, 6, 6]), normal([4, 2, 3, 3], 2), normal([3, 4, 2, 2], 3)],
+      tolerance: SUMMED,
+    },
+    {
+      call: (x, index) => C.maxUnpool2d(x, index, 2),
+      inputs: [normal([1, 1, 2, 2]), integers([1, 1, 2, 3], 0, 4)],
+      throws: 'maxUnpool2d: expected x and index [n, c, h, w], got [1, 1, 2, 2] and [1, 1, 2, 3]',
+    },
+    {
+      call: (x, index) => C.maxUnpool2d(x, index, 2),
+      inputs: [normal([1, 1, 2, 2]), normal([1, 1, 2, 2])],
+      throws: 'maxUnpool2d: expected x f32 and index i32, got f32 and f32',
+    },
+    {
+      call: (x, index) => C.maxUnpool2d(x, index, 2, { outputSize: [6, 4] }),
+      inputs: [normal([1, 1, 2, 2]), integers([1, 1, 2, 2], 0, 4)],
+      throws: 'maxUnpool2d: expected an outputSize that [2, 2] pools to [2, 2], got [6,4]',
+    },
+    {
+      call: (x) => C.maxPool2dIndices(x, 2),
+      inputs: [normal([1, 4, 4])],
+      throws: 'maxPool2dIndices: expected x [n, c, h, w], got [1, 4, 4]',
+    },
+    {
+      name: 'maxPool1d',
+      call: (x) => C.maxPool1d(x, 3, { stride: 2, padding: 1 }),
+      inputs: [distinct([2, 3, 11])],
+      shape: [2, 3, 6],
+      tolerance: ROUNDED,
+    },
+    {
+      call: (x) => C.maxPool1d(x, 2),
+      inputs: [normal([2, 4])],
+      throws: 'maxPool1d: expected x [n, c, w], got [2, 4]',
+    },
+    {
       call: (x) => C.maxPool2d(x, 2),
       inputs: [normal([2, 4, 4])],
       throws: 'maxPool2d: expected x [n, c, h, w], got [2, 4, 4]',
@@ -1511,6 +2011,13 @@ export const opCases: { readonly [Name in Exclude<PrimitiveName, SourceName>]: r
       tolerance: SUMMED,
     },
     {
+      name: 'avgPool1d',
+      call: (x) => C.avgPool1d(x, 3, { stride: 2, padding: 1, countIncludePad: false }),
+      inputs: [normal([2, 4, 11])],
+      shape: [2, 4, 6],
+      tolerance: QUOTIENT,
+    },
+    {
       call: (x) => C.avgPool2d(x, 2),
       inputs: [normal([2, 4, 4])],
       throws: 'avgPool2d: expected x [n, c, h, w], got [2, 4, 4]',
@@ -1535,6 +2042,70 @@ export const opCases: { readonly [Name in Exclude<PrimitiveName, SourceName>]: r
       tolerance: QUOTIENT,
     })),
   ),
+
+  upsample: [
+    ...UPSAMPLES.map((shape) => ({
+      name: upsampleName(shape),
+      call: (x: Tensor) => C.upsample(x, shape.options),
+      inputs: [normal(shape.x)],
+      shape: upsampled(shape),
+      tolerance: QUOTIENT,
+    })),
+    {
+      name: 'between convolutions',
+      call: (x, w, v) => C.conv2d(C.upsample(C.relu(C.conv2d(x, w)), { scale: 2, mode: 'bilinear' }), v),
+      inputs: [normal([2, 2, 5, 4]), normal([4, 2, 3, 3], 2), normal([3, 4, 3, 3], 3)],
+      tolerance: SUMMED,
+    },
+    { name: 'to its own size', call: (x) => C.upsample(x, { size: [2, 3] }), inputs: [normal([1, 1, 2, 3])] },
+    {
+      call: (x) => C.upsample(x, { scale: 2 }),
+      inputs: [normal([2, 4, 4])],
+      throws: 'upsample: expected x [n, c, h, w], got [2, 4, 4]',
+    },
+    {
+      call: (x) => C.upsample(x, { scale: 2 }),
+      inputs: [integers([1, 1, 4, 4], 0, 3)],
+      throws: 'upsample: expected f32, got i32',
+    },
+    {
+      call: (x) => C.upsample(x, {}),
+      inputs: [normal([1, 1, 4, 4])],
+      throws: 'upsample: expected either scale or size, got neither',
+    },
+    {
+      call: (x) => C.upsample(x, { scale: 2, size: 8 }),
+      inputs: [normal([1, 1, 4, 4])],
+      throws: 'upsample: expected either scale or size, got both',
+    },
+    {
+      call: (x) => C.upsample(x, { scale: 1.5 }),
+      inputs: [normal([1, 1, 4, 4])],
+      throws: 'upsample: expected scale of integers >= 1, got 1.5',
+    },
+    {
+      call: (x) => C.upsample(x, { scale: 2, alignCorners: true }),
+      inputs: [normal([1, 1, 4, 4])],
+      throws: "upsample: expected alignCorners with mode 'bilinear' only, got nearest",
+    },
+    {
+      call: (x) => C.upsample(x, { scale: 2, mode: 'cubic' as 'nearest' }),
+      inputs: [normal([1, 1, 4, 4])],
+      throws: "upsample: expected mode 'nearest' or 'bilinear', got cubic",
+    },
+    {
+      call: (x) => C.upsample(x, { size: [4, 2 ** 28] }),
+      inputs: [normal([1, 1, 4, 4])],
+      throws: 'upsample: expected sizes before and after with products below 2^29, got [4,268435456]',
+    },
+  ],
+  upsampleGrad: UPSAMPLES.map((shape) => ({
+    name: upsampleName(shape),
+    call: (dy: Tensor) => emit(upsampleGradOp, [dy], upsampleAttrs(shape)),
+    inputs: [normal(upsampled(shape))],
+    shape: shape.x,
+    tolerance: QUOTIENT,
+  })),
 
   gather: [
     {
@@ -1723,6 +2294,8 @@ export const opCases: { readonly [Name in Exclude<PrimitiveName, SourceName>]: r
     },
     { call: () => C.bernoulli(1.5, [3]), inputs: [], throws: 'bernoulli: expected p in [0, 1], got 1.5' },
   ],
+
+  ...scanCases,
 };
 
 /** Whole numbers 0 to 3 as floats: many ties. */

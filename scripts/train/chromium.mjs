@@ -1,11 +1,9 @@
 // @ts-check
 // Training in headless Chrome or Chromium, for machines where Dawn finds no adapter of its own.
-import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { chromium } from 'playwright';
-import { findBrowser, launchArgs } from '../find-browser.mjs';
+import { launchBrowser } from '../launch-browser.mjs';
 import { readMnistFile } from './mnist-files.mjs';
 
 const LOCALHOST = '127.0.0.1';
@@ -32,11 +30,10 @@ const HTML = '<!doctype html><link rel="icon" href="data:,"><script type="module
  * @throws {Error} when there is no browser, or none with WebGPU, besides what the training throws
  */
 export async function trainInChromium({ options, files, onAdapter, onProgress, onOpen }) {
-  const executablePath = await browserOrInstall();
   const server = await serve(files);
   onOpen(() => server.close());
   try {
-    const browser = await launch(executablePath);
+    const browser = await launchBrowser();
     onOpen(() => browser.close());
     try {
       const page = await browser.newPage();
@@ -69,40 +66,6 @@ export async function trainInChromium({ options, files, onAdapter, onProgress, o
 /** The message of an error from the page, without the stack that Playwright adds. @param {Error} error */
 function firstLines({ message }) {
   return message.replace('page.evaluate: ', '').replace(/\n +at .*/s, '');
-}
-
-/** Path of a browser; installs one when there is none. @returns {Promise<string>} */
-async function browserOrInstall() {
-  const found = await findBrowser();
-  if (found !== null) return found;
-  console.log('No Chrome or Chromium is installed; installing one now.');
-  const script = fileURLToPath(new URL('../ensure-browser.mjs', import.meta.url));
-  spawnSync(process.execPath, [script], { stdio: 'inherit' });
-  const installed = await findBrowser();
-  if (installed === null)
-    throw new Error('no browser could be installed. Install Chrome, or set CHROME_PATH to a Chromium');
-  return installed;
-}
-
-/** @param {string} executablePath */
-async function launch(executablePath) {
-  try {
-    return await chromium.launch({
-      executablePath,
-      args: [
-        // without these the tests' software adapter, the same on every machine; here a real GPU comes first
-        ...launchArgs().filter((arg) => !arg.startsWith('--use-webgpu-adapter')),
-        ...(process.platform === 'linux' ? ['--enable-features=Vulkan'] : []),
-      ],
-      // train.mjs handles signals
-      handleSIGINT: false,
-      handleSIGTERM: false,
-      handleSIGHUP: false,
-    });
-  } catch (error) {
-    const [reason] = String(error).replace('Error: browserType.launch: ', '').split('\n');
-    throw new Error(`${executablePath} does not start: ${reason}`, { cause: error });
-  }
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   type TypedArray,
   type Value,
 } from '../graph/index.ts';
+import type { ScanAttrs } from '../ops/index.ts';
 import { newNdArray, type NdArray, type Storage } from './nd-array.ts';
 import { references } from './references.ts';
 
@@ -80,16 +81,18 @@ class CpuExecutor implements Executor {
   readonly #device: CpuDevice;
   readonly #program: Program;
   readonly #order: readonly Tensor[];
+  /** Nodes that are a parameter's next value. */
+  readonly #updates: ReadonlyMap<Tensor, Parameter>;
 
   constructor(device: CpuDevice, program: Program, order: readonly Tensor[]) {
     this.#device = device;
     this.#program = program;
     this.#order = order;
+    this.#updates = new Map(program.updates.map(([parameter, value]) => [value, parameter]));
   }
 
   run(inputs: ReadonlyMap<string, TypedArray>): Promise<Map<string, Value>> {
-    const values = new Map<Tensor, NdArray>();
-    for (const node of this.#order) values.set(node, this.#evaluate(node, values, inputs));
+    const values = this.#evaluateAll(this.#order, new Map(), inputs);
     // All updates see the values from before the step, so none is stored before all are known.
     const updated = this.#program.updates.map(
       ([parameter, value]) => [parameter, values.get(value)!.data.slice()] as const,
@@ -102,6 +105,68 @@ class CpuExecutor implements Executor {
     );
     for (const [parameter, data] of updated) this.#device.valueOf(parameter).data.set(data);
     return Promise.resolve(results);
+  }
+
+  /** @param values of nodes that are known already; the others are added */
+  #evaluateAll(
+    order: readonly Tensor[],
+    values: Map<Tensor, NdArray>,
+    inputs: ReadonlyMap<string, TypedArray>,
+    loopSteps: readonly number[] = [],
+  ): Map<Tensor, NdArray> {
+    for (const node of order) {
+      if (node.op.kind === 'loop') {
+        const parts = order.filter(({ op, inputs: [whole] }) => op.kind === 'part' && whole === node);
+        this.#runLoop(node, parts, values, inputs, loopSteps);
+      } else if (!values.has(node)) {
+        const value = this.#evaluate(node, values, inputs);
+        values.set(node, value);
+        this.#program.inspect?.values?.({
+          kernel: null,
+          loopSteps,
+          reads: new Map(node.inputs.map((input) => [input, values.get(input)!.data])),
+          stores: new Map([[node, value.data]]),
+          updates: this.#updates,
+        });
+      }
+    }
+    return values;
+  }
+
+  /** Run a scan and give its parts their values. */
+  #runLoop(
+    loop: Tensor,
+    parts: readonly Tensor[],
+    values: Map<Tensor, NdArray>,
+    inputs: ReadonlyMap<string, TypedArray>,
+    loopSteps: readonly number[],
+  ): void {
+    const { steps, reverse, carryIn, xIn, captureIn, carryOut } = loop.attrs as ScanAttrs;
+    const bound = loop.inputs.map((input) => values.get(input)!);
+    let carries = bound.slice(0, carryIn.length);
+    const xs = bound.slice(carryIn.length, carryIn.length + xIn.length);
+    const captures = bound.slice(carryIn.length + xIn.length);
+    const stacks = parts.filter(({ op }) => op.name === 'scanStack');
+    for (const stack of stacks) values.set(stack, newNdArray(stack.shape, stack.dtype, this.#device.storage));
+    const body = topologicalOrder([...carryOut, ...stacks.map(({ attrs }) => attrs.node as Tensor)]);
+    for (let step = 0; step < steps; step++) {
+      const t = reverse ? steps - 1 - step : step;
+      const inside = new Map<Tensor, NdArray>();
+      carryIn.forEach((node, i) => inside.set(node, carries[i]!));
+      captureIn.forEach((node, i) => inside.set(node, captures[i]!));
+      xIn.forEach((node, i) => {
+        const data = xs[i]!.data.subarray(t * node.size, (t + 1) * node.size);
+        inside.set(node, { shape: node.shape, dtype: node.dtype, data });
+      });
+      this.#evaluateAll(body, inside, inputs, [...loopSteps, t]);
+      for (const stack of stacks) {
+        const { data } = inside.get(stack.attrs.node as Tensor)!;
+        values.get(stack)!.data.set(data, t * data.length);
+      }
+      carries = carryOut.map((node) => inside.get(node)!);
+    }
+    for (const part of parts)
+      if (part.op.name === 'scanFinal') values.set(part, carries[part.attrs.index as number]!);
   }
 
   #evaluate(node: Tensor, values: Map<Tensor, NdArray>, inputs: ReadonlyMap<string, TypedArray>): NdArray {

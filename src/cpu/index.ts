@@ -1,1 +1,2 @@
 export { cpu } from './device.ts';
+export { evaluateRounded, storedValue, type Rounded } from './rounding.ts';

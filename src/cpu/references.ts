@@ -1,13 +1,17 @@
-import { bitsToNormals, bitsToUniform, randomBits, type Shape, type Tensor } from '../graph/index.ts';
+import { bitsToNormals, bitsToUniform, randomBits, sizeOf, type Shape, type Tensor } from '../graph/index.ts';
 import {
+  attentionSizes,
   imageSizes,
   kernelSizes,
   matmulSizes,
+  upsampleGrid,
+  type AttentionAttrs,
   type AvgPoolAttrs,
   type ConvAttrs,
   type PoolAttrs,
+  type UpsampleAttrs,
 } from '../ops/index.ts';
-import type { PrimitiveAttrs, PrimitiveName, SourceName } from '../ops/primitives.ts';
+import type { LoopName, PrimitiveAttrs, PrimitiveName, SourceName } from '../ops/primitives.ts';
 import { forEachIndex, offsetOf, type NdArray } from './nd-array.ts';
 import { erf } from './special.ts';
 
@@ -27,7 +31,9 @@ const map2 =
   };
 
 /** The definition of each op; `[Name in …]` makes a missing one a type error. */
-export const references: { [Name in Exclude<PrimitiveName, SourceName>]: Reference<PrimitiveAttrs[Name]> } = {
+export const references: {
+  [Name in Exclude<PrimitiveName, SourceName | LoopName>]: Reference<PrimitiveAttrs[Name]>;
+} = {
   fill: (_, out, { value }) => void out.data.fill(value),
   iota: (_, out, { axis }) => forEachIndex(out.shape, (at, i) => (out.data[i] = at[axis]!)),
 
@@ -48,6 +54,7 @@ export const references: { [Name in Exclude<PrimitiveName, SourceName>]: Referen
   relu: map1((x) => (x > 0 ? x : x === x ? 0 : x)),
   not: map1((x) => (x ? 0 : 1)),
   detach: map1((x) => x),
+  customVjp: map1((y) => y),
   copy: map1((x) => x),
   assign: map1((x) => x),
   leakyRelu: ([x], out, { alpha }) => map1((v) => (v > 0 ? v : alpha * v))([x!], out, {}, undefined!),
@@ -233,6 +240,21 @@ export const references: { [Name in Exclude<PrimitiveName, SourceName>]: Referen
     });
   },
 
+  upsample([x], out, attrs, node) {
+    const totals = new Float64Array(out.data.length);
+    forEachBlend(node.inputs[0]!, node, attrs, (inImage, o, share) => {
+      totals[o]! += share * x!.data[inImage]!;
+    });
+    out.data.set(totals);
+  },
+  upsampleGrad([dy], out, attrs, node) {
+    const totals = new Float64Array(out.data.length);
+    forEachBlend(node, node.inputs[0]!, attrs, (inImage, o, share) => {
+      totals[inImage]! += share * dy!.data[o]!;
+    });
+    out.data.set(totals);
+  },
+
   gather([x, index], out, { axis }) {
     forEachIndex(out.shape, (at, i) => {
       const j = index!.data[i]!;
@@ -276,6 +298,63 @@ export const references: { [Name in Exclude<PrimitiveName, SourceName>]: Referen
     }
   },
 
+  attention(inputs, out, attrs, node) {
+    const v = inputs[2]!;
+    const { batch, heads, queries, width } = attentionSizes(node.inputs[0]!, node.inputs[1]!);
+    const resultShape = [batch, queries, heads, width];
+    const statistics = [sizeOf(resultShape), sizeOf(resultShape) + batch * heads * queries] as const;
+    const totals = new Float64Array(out.data.length);
+    forEachQuery(node, inputs, 3, attrs, ({ b, h, i, p, largest, inverseSum }) => {
+      const query = (b * heads + h) * queries + i;
+      totals[statistics[0] + query] = largest;
+      totals[statistics[1] + query] = inverseSum;
+      p.forEach((weight, j) => {
+        for (let c = 0; c < width; c++)
+          totals[offsetOf(resultShape, [b, i, h, c])]! += weight * v.data[offsetOf(v.shape, [b, h, j, c])]!;
+      });
+    });
+    out.data.set(totals);
+  },
+  attentionQueryGrad(inputs, out, attrs, node) {
+    const [, k, v, , dy] = inputs as [NdArray, NdArray, NdArray, NdArray, NdArray];
+    const { batch, heads, queries, width } = attentionSizes(node.inputs[0]!, node.inputs[1]!);
+    const resultShape = [batch, queries, heads, width];
+    const totals = new Float64Array(out.data.length);
+    forEachQuery(node, inputs, 5, attrs, ({ b, h, i, p, largest, inverseSum }) => {
+      const dp = p.map((_, j) => rowDot(dy, [b, h, i], v, [b, h, j]));
+      const delta = p.reduce((sum, weight, j) => sum + weight * dp[j]!, 0);
+      [largest, inverseSum, delta].forEach((statistic, which) => {
+        const start = sizeOf(resultShape) + which * batch * heads * queries;
+        totals[start + (b * heads + h) * queries + i] = statistic;
+      });
+      p.forEach((weight, j) => {
+        const ds = weight * (dp[j]! - delta);
+        for (let c = 0; c < width; c++)
+          totals[offsetOf(resultShape, [b, i, h, c])]! +=
+            attrs.scale * ds * k.data[offsetOf(k.shape, [b, h, j, c])]!;
+      });
+    });
+    out.data.set(totals);
+  },
+  attentionKeyValueGrad(inputs, out, attrs, node) {
+    const [q, k, v, dy] = inputs as [NdArray, NdArray, NdArray, NdArray];
+    const { batch, heads, keys, width } = attentionSizes(node.inputs[0]!, node.inputs[1]!);
+    const totals = new Float64Array(out.data.length);
+    forEachQuery(node, inputs, 5, attrs, ({ b, h, i, p }) => {
+      const dp = p.map((_, j) => rowDot(dy, [b, h, i], v, [b, h, j]));
+      const delta = p.reduce((sum, weight, j) => sum + weight * dp[j]!, 0);
+      p.forEach((weight, j) => {
+        const ds = weight * (dp[j]! - delta);
+        for (let c = 0; c < width; c++) {
+          const at = offsetOf([batch, keys, heads, width], [b, j, h, c]);
+          totals[at]! += attrs.scale * ds * q.data[offsetOf(q.shape, [b, h, i, c])]!;
+          totals[k.data.length + at]! += weight * dy.data[offsetOf(dy.shape, [b, h, i, c])]!;
+        }
+      });
+    });
+    out.data.set(totals);
+  },
+
   random([counter], out, { kind, seed, stream }) {
     const step = counter!.data[0]!;
     for (let i = 0; i < out.data.length; i++) {
@@ -291,6 +370,61 @@ export const references: { [Name in Exclude<PrimitiveName, SourceName>]: Referen
     }
   },
 };
+
+/** Sum of products of two rows [.., c] at these coordinates. */
+function rowDot(a: NdArray, atA: readonly number[], b: NdArray, atB: readonly number[]): number {
+  let dot = 0;
+  for (let c = 0; c < a.shape.at(-1)!; c++)
+    dot += a.data[offsetOf(a.shape, [...atA, c])]! * b.data[offsetOf(b.shape, [...atB, c])]!;
+  return dot;
+}
+
+interface Query {
+  readonly b: number;
+  readonly h: number;
+  readonly i: number;
+  /** Its probability for each key; all 0 where no key is admissible. */
+  readonly p: readonly number[];
+  /** Its largest score, and 1 / Σ exp(score − largest); -1e37 and 1 where no key is admissible. */
+  readonly largest: number;
+  readonly inverseSum: number;
+}
+
+/** Visit the queries of an attention with q and k first among the inputs, and a mask at `maskPosition`, if there is one. */
+function forEachQuery(
+  node: Tensor,
+  inputs: readonly NdArray[],
+  maskPosition: number,
+  { causal, scale }: AttentionAttrs,
+  visit: (query: Query) => void,
+): void {
+  const [q, k, mask] = [inputs[0]!, inputs[1]!, inputs[maskPosition]];
+  const { batch, heads, queries, keys } = attentionSizes(node.inputs[0]!, node.inputs[1]!);
+  const mayMeet = (at: readonly number[]) =>
+    (!causal || at[3]! <= at[2]!) &&
+    (!mask ||
+      mask.data[
+        offsetOf(
+          mask.shape,
+          at.map((x, axis) => (mask.shape[axis] === 1 ? 0 : x)),
+        )
+      ] !== 0);
+  for (let b = 0; b < batch; b++)
+    for (let h = 0; h < heads; h++)
+      for (let i = 0; i < queries; i++) {
+        const scores: number[] = [];
+        for (let j = 0; j < keys; j++)
+          scores.push(mayMeet([b, h, i, j]) ? scale * rowDot(q, [b, h, i], k, [b, h, j]) : -Infinity);
+        const largest = Math.max(...scores);
+        if (largest === -Infinity) {
+          visit({ b, h, i, p: scores.map(() => 0), largest: -1e37, inverseSum: 1 });
+          continue;
+        }
+        const exponentials = scores.map((score) => Math.exp(score - largest));
+        const sum = exponentials.reduce((x, y) => x + y, 0);
+        visit({ b, h, i, p: exponentials.map((x) => x / sum), largest, inverseSum: 1 / sum });
+      }
+}
 
 /** Truncation to an integer type; values beyond its range become its nearest float32, as in WGSL. */
 function toInteger(dtype: 'i32' | 'u32'): (x: number) => number {
@@ -392,4 +526,39 @@ function forEachWinner(
 
 function windowCount({ kernel, countIncludePad }: AvgPoolAttrs, inside: number): number {
   return countIncludePad ? kernel[0] * kernel[1] : inside;
+}
+
+/** Visit each element that an upsampled one reads, with its share of it. */
+function forEachBlend(
+  image: Tensor,
+  output: Tensor,
+  attrs: UpsampleAttrs,
+  visit: (inImage: number, o: number, share: number) => void,
+): void {
+  const { mode, channelsLast } = attrs;
+  const { n, c, h, w } = imageSizes(image, channelsLast);
+  const { h: oh, w: ow } = imageSizes(output, channelsLast);
+  const neighbours = (i: number, axis: 0 | 1, size: number): (readonly [at: number, share: number])[] => {
+    const { step, start, unit } = upsampleGrid(attrs, axis);
+    const position = Math.max(i * step + start, 0) / unit;
+    const before = Math.floor(position);
+    if (mode === 'nearest') return [[before, 1]];
+    return [
+      [before, before + 1 - position],
+      [Math.min(before + 1, size - 1), position - before],
+    ];
+  };
+  for (let s = 0; s < n; s++)
+    for (let ch = 0; ch < c; ch++)
+      for (let y = 0; y < oh; y++)
+        for (let x = 0; x < ow; x++) {
+          const o = channelsLast ? ((s * oh + y) * ow + x) * c + ch : ((s * c + ch) * oh + y) * ow + x;
+          for (const [sy, shareY] of neighbours(y, 0, h))
+            for (const [sx, shareX] of neighbours(x, 1, w))
+              visit(
+                channelsLast ? ((s * h + sy) * w + sx) * c + ch : ((s * c + ch) * h + sy) * w + sx,
+                o,
+                shareY * shareX,
+              );
+        }
 }

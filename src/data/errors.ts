@@ -11,3 +11,22 @@ export class DataFormatError extends ChainruleError {
     super(`${format}: expected ${expected}, got ${got}`);
   }
 }
+
+/** A file that does not exist, that a server refuses, or that arrived incomplete. */
+export class LoadError extends ChainruleError {
+  /** URL or path. */
+  readonly source: string;
+  /** HTTP status of the answer, or null when there was none. */
+  readonly status: number | null;
+
+  constructor(
+    source: string,
+    expected: string,
+    got: string,
+    { status = null, ...options }: ErrorOptions & { status?: number | null } = {},
+  ) {
+    super(`load ${source}: expected ${expected}, got ${got}`, options);
+    this.source = source;
+    this.status = status;
+  }
+}

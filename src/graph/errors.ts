@@ -26,7 +26,8 @@ export class DTypeError extends ChainruleError {
 export class ArgumentError extends ChainruleError {
   constructor(op: string, expected: string, got: unknown) {
     super(
-      `${op}: expected ${expected}, got ${typeof got === 'string' ? got : String(JSON.stringify(got) ?? got)}`,
+      // JSON has no NaN and no infinities
+      `${op}: expected ${expected}, got ${typeof got === 'string' || typeof got === 'number' ? got : String(JSON.stringify(got) ?? got)}`,
     );
   }
 }
@@ -45,3 +46,30 @@ export class OutOfMemoryError extends DeviceError {}
 
 /** A step's output was asked for after its staging buffer had been reused by later steps. */
 export class ExpiredValueError extends ChainruleError {}
+
+/** Where a checked step went wrong. */
+export interface Finding {
+  /** The op, or the input or parameter, that is wrong. */
+  readonly op: string;
+  /** The kernel that ran it, as `print(step)` names it; null on `cpu()` and for what a step began with. */
+  readonly kernel: string | null;
+  /** The steps of the loops (`scan`) it ran in, the outermost first. */
+  readonly loopSteps: readonly number[];
+  /** The shape of the op's result, in the axis order in which the plan keeps it: channels last for images. */
+  readonly shape: Shape;
+  /** The first wrong element. */
+  readonly index: readonly number[];
+  readonly got: number;
+  /** What the reference computes from the same inputs; null when any finite value would do. */
+  readonly expected: number | null;
+}
+
+/** A step compiled with `check` or `debug` gave something wrong; `finding` says where. */
+export class CheckError extends ChainruleError {
+  readonly finding: Finding;
+
+  constructor(message: string, finding: Finding) {
+    super(message);
+    this.finding = finding;
+  }
+}

@@ -8,5 +8,7 @@ export * from './print.ts';
 export * from './program.ts';
 export * from './queue.ts';
 export * from './shape.ts';
+export * from './substitute.ts';
 export * from './tensor.ts';
 export * from './trace.ts';
+export * from './with-updates.ts';

@@ -10,9 +10,11 @@ import { Tensor } from './tensor.ts';
  * - `indexed`: like pointwise, but reads its inputs at computed positions (pad, concat, gather).
  * - `reduction`: combines elements along axes; its kernel reads the input through generated code, so it can
  *   compute what it reads.
- * - `kernel`: everything else; runs as a kernel of its own.
+ * - `kernel`: everything else that one kernel computes.
+ * - `loop`: a graph of its own, run several times. It has several results, and no buffer but theirs.
+ * - `part`: one of the results of its only input, a loop.
  */
-export type OpKind = 'source' | 'view' | 'pointwise' | 'indexed' | 'reduction' | 'kernel';
+export type OpKind = 'source' | 'view' | 'pointwise' | 'indexed' | 'reduction' | 'kernel' | 'loop' | 'part';
 
 /** One op: its shape rule and its gradient rule. References and kernels are separate tables. */
 export interface Op<Name extends string, Attrs> {
@@ -34,6 +36,13 @@ export interface Op<Name extends string, Attrs> {
         attrs: Attrs,
         output: Tensor,
       ) => readonly (Tensor | null)[]);
+  /** The gradient rule of an op with several results, instead of `vjp`: cotangents of those parts that have one. */
+  readonly vjpOfParts?: (
+    parts: readonly { readonly part: Tensor; readonly cotangent: Tensor }[],
+    inputs: readonly Tensor[],
+    attrs: Attrs,
+    output: Tensor,
+  ) => readonly (Tensor | null)[];
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
@@ -51,6 +60,7 @@ export function defineOp<const Name extends string, Attrs = Record<never, never>
   shape: Op<Name, Attrs>['shape'];
   dtype?: Op<Name, Attrs>['dtype'];
   vjp: Op<Name, Attrs>['vjp'];
+  vjpOfParts?: NonNullable<Op<Name, Attrs>['vjpOfParts']>;
 }): Op<Name, Attrs> {
   return { dtype: (inputs) => inputs[0]!.dtype, ...record };
 }

@@ -1,7 +1,32 @@
 import type { DType, TypedArray } from './dtype.ts';
-import type { ParameterStore, Update } from './parameter.ts';
+import type { Parameter, ParameterStore, Update } from './parameter.ts';
 import type { Shape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
+
+/** A piece of a step that ran by itself, or (with no reads and no kernel) what the step began with. */
+export interface Ran {
+  /** The kernel as `print(step)` names it; null on `cpu()`, where every op runs by itself. */
+  readonly kernel: string | null;
+  /** The steps of the loops around it, the outermost first. */
+  readonly loopSteps: readonly number[];
+  /** Values it read, each in C order of its node's shape. */
+  readonly reads: ReadonlyMap<Tensor, ArrayLike<number>>;
+  /** Values it left. */
+  readonly stores: ReadonlyMap<Tensor, ArrayLike<number>>;
+  /** Stored nodes that are a parameter's next value. */
+  readonly updates: ReadonlyMap<Tensor, Parameter>;
+}
+
+/** Looks at what ran. @throws CheckError when there is something wrong with it */
+export type Inspect = (ran: Ran) => void;
+
+/** What looks at a step while it runs, piece by piece. */
+export interface Inspections {
+  /** At what a step begins with and at everything it stores. */
+  readonly values?: Inspect;
+  /** At everything that something other than the reference has computed. */
+  readonly computed?: Inspect;
+}
 
 /** What a trace produced: everything an executor needs to run the step. */
 export interface Program {
@@ -12,6 +37,8 @@ export interface Program {
   readonly seed: number;
   /** Refuse plans that need more bytes than this. */
   readonly memoryLimit?: number;
+  /** Run piece by piece, and show each to these. After an error of theirs, parameters are as before the step. */
+  readonly inspect?: Inspections;
 }
 
 /** One output of one step, read when somebody asks. */

@@ -4,6 +4,9 @@ import { formatShape, sizeOf, type Shape } from './shape.ts';
 
 let nextId = 0;
 
+/** The id of the next node: all nodes made so far have smaller ones. */
+export const nextTensorId = (): number => nextId;
+
 /**
  * A node of the traced graph: the result of one op. It owns no memory and never changes.
  * Ids grow along every edge, so sorting nodes by id is a topological order.

@@ -1,11 +1,12 @@
 import { ChainruleError } from './errors.ts';
-import { Parameter, type Update } from './parameter.ts';
+import type { Update } from './parameter.ts';
+import type { Tensor } from './tensor.ts';
 
 /** What ops and modules add to a program besides nodes, while `compile` traces the user's function. */
 export interface Trace {
   readonly seed: number;
   /** The step counter of random streams, a u32 scalar; made when the first random op asks. */
-  rngCounter(): Parameter;
+  rngCounter(): Tensor;
   /** A stream id for the next random op in call order. */
   nextStream(): number;
   /** Buffer updates that modules add by themselves (batch norm statistics). */
@@ -22,6 +23,9 @@ export function currentTrace(op: string): Trace {
     );
   return current;
 }
+
+/** The trace in progress, or null outside of `compile`. */
+export const tryCurrentTrace = (): Trace | null => current;
 
 /** Run `fn` with `trace` as the current one. */
 export function withTrace<T>(trace: Trace, fn: () => T): T {

@@ -1,5 +1,18 @@
+export * from './attention.ts';
+export * from './augment.ts';
+export * from './contrastive.ts';
+export * from './elbo.ts';
+export * from './conv.ts';
 export * as init from './init.ts';
 export * from './layers.ts';
 export * from './losses.ts';
 export { Module } from './module.ts';
+export * from './noise.ts';
+export * from './norm.ts';
+export * from './penalties.ts';
+export * from './position.ts';
+export type { LossOptions, Reduction } from './reduction.ts';
+export * from './recurrent.ts';
+export * from './sampling.ts';
 export { summary, type Summary, type SummaryRow } from './summary.ts';
+export * from './transformer.ts';

@@ -1,19 +1,21 @@
-import { ArgumentError, Parameter, sameShape, ShapeError, type Tensor } from '../graph/index.ts';
+import {
+  ArgumentError,
+  Parameter,
+  sameShape,
+  ShapeError,
+  type Tensor,
+  type Initializer,
+} from '../graph/index.ts';
 import {
   add,
   atan,
-  avgPool2d,
   bernoulli,
-  conv2d,
   flatten,
   gelu,
-  globalAvgPool2d,
   leakyRelu,
   linear,
   logSoftmax,
-  maxPool2d,
   mul,
-  pairOf,
   relu,
   sigmoid,
   silu,
@@ -21,60 +23,41 @@ import {
   softplus,
   tanh,
   embedding,
-  type ConvOptions,
-  type PoolOptions,
 } from '../ops/index.ts';
 import { fanInUniform, normalInit } from './init.ts';
 import { Module } from './module.ts';
 
+export interface LinearOptions {
+  /** Default true. */
+  bias?: boolean;
+  weightInit?: Initializer;
+  biasInit?: Initializer;
+}
+
 /**
  * y = x Wᵀ + b. x [..., inFeatures] → [..., outFeatures]. Weight [outFeatures, inFeatures] and bias [outFeatures] start
- * uniform in ±1/√inFeatures, as in PyTorch.
+ * uniform in ±1/√inFeatures, as in PyTorch, unless the options say otherwise.
  */
 export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true }: { bias?: boolean } = {}) {
+  constructor(
+    inFeatures: number,
+    outFeatures: number,
+    {
+      bias = true,
+      weightInit = fanInUniform(inFeatures),
+      biasInit = fanInUniform(inFeatures),
+    }: LinearOptions = {},
+  ) {
     super();
-    this.weight = new Parameter([outFeatures, inFeatures], fanInUniform(inFeatures));
-    this.bias = bias ? new Parameter([outFeatures], fanInUniform(inFeatures)) : null;
+    this.weight = new Parameter([outFeatures, inFeatures], weightInit);
+    this.bias = bias ? new Parameter([outFeatures], biasInit) : null;
   }
 
   forward(x: Tensor): Tensor {
     return linear(x, this.weight, this.bias);
-  }
-}
-
-/**
- * 2-D convolution with zero padding: x [n, inChannels, h, w] → [n, outChannels, h', w']; see `conv2d`. Weight
- * [outChannels, inChannels / groups, kh, kw] and bias [outChannels] start uniform in ±1/√fanIn, as in PyTorch.
- */
-export class Conv2d extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
-  readonly options: ConvOptions;
-
-  /** @throws ArgumentError unless `groups` divides both numbers of channels, and for a bad kernel size */
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernel: number | readonly [number, number],
-    { bias = true, ...options }: ConvOptions & { bias?: boolean } = {},
-  ) {
-    super();
-    const groups = options.groups ?? 1;
-    if (inChannels % groups !== 0 || outChannels % groups !== 0)
-      throw new ArgumentError('Conv2d', 'channels that groups divides', [inChannels, outChannels, groups]);
-    const [kh, kw] = pairOf('Conv2d', 'kernel', kernel, 1);
-    const fanIn = (inChannels / groups) * kh * kw;
-    this.weight = new Parameter([outChannels, inChannels / groups, kh, kw], fanInUniform(fanIn));
-    this.bias = bias ? new Parameter([outChannels], fanInUniform(fanIn)) : null;
-    this.options = options;
-  }
-
-  forward(x: Tensor): Tensor {
-    return conv2d(x, this.weight, this.bias, this.options);
   }
 }
 
@@ -89,48 +72,6 @@ export class Embedding extends Module {
 
   forward(index: Tensor): Tensor {
     return embedding(this.weight, index);
-  }
-}
-
-/** Largest element of each window: [n, c, h, w] → [n, c, h', w']; see `maxPool2d`. */
-export class MaxPool2d extends Module {
-  readonly kernel: number | readonly [number, number];
-  readonly options: PoolOptions;
-
-  constructor(kernel: number | readonly [number, number], options: PoolOptions = {}) {
-    super();
-    this.kernel = kernel;
-    this.options = options;
-  }
-
-  forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.kernel, this.options);
-  }
-}
-
-/** Mean of each window: [n, c, h, w] → [n, c, h', w']; see `avgPool2d`. */
-export class AvgPool2d extends Module {
-  readonly kernel: number | readonly [number, number];
-  readonly options: PoolOptions & { countIncludePad?: boolean };
-
-  constructor(
-    kernel: number | readonly [number, number],
-    options: PoolOptions & { countIncludePad?: boolean } = {},
-  ) {
-    super();
-    this.kernel = kernel;
-    this.options = options;
-  }
-
-  forward(x: Tensor): Tensor {
-    return avgPool2d(x, this.kernel, this.options);
-  }
-}
-
-/** Mean of each channel's image: [n, c, h, w] → [n, c, 1, 1]. */
-export class GlobalAvgPool2d extends Module {
-  forward(x: Tensor): Tensor {
-    return globalAvgPool2d(x);
   }
 }
 

@@ -21,6 +21,13 @@ export function normalizeAxes(
   return list.sort((a, b) => a - b);
 }
 
+/** A copy of a shape that a user gave. @throws ArgumentError unless its sizes are whole numbers */
+export function requireSizes(op: string, shape: Shape): number[] {
+  if (!shape.every((size) => Number.isInteger(size) && size >= 0))
+    throw new ArgumentError(op, 'sizes that are whole numbers', formatShape(shape));
+  return [...shape];
+}
+
 /** A pair [vertical, horizontal] from one number or a pair of integers ≥ `least`. */
 export function pairOf(
   op: string,

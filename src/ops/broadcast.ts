@@ -8,7 +8,7 @@ import {
   type Shape,
   type Tensor,
 } from '../graph/index.ts';
-import { normalizeAxes } from './axes.ts';
+import { normalizeAxes, requireSizes } from './axes.ts';
 import { reshape } from './view.ts';
 
 export const broadcastOp = defineOp<'broadcast', { shape: Shape }>({
@@ -33,10 +33,10 @@ export const broadcastOp = defineOp<'broadcast', { shape: Shape }>({
  * Repeat x along axes of size 1 and along new leading axes (NumPy's broadcast_to).
  *
  * @returns a tensor of `shape`; x itself when that is its shape already
- * @throws ShapeError when x does not broadcast to `shape`
+ * @throws ShapeError when x does not broadcast to `shape`, ArgumentError for a size that is not a whole number
  */
 export function broadcast(x: Tensor, shape: Shape): Tensor {
-  return sameShape(x.shape, shape) ? x : emit(broadcastOp, [x], { shape: [...shape] });
+  return sameShape(x.shape, shape) ? x : emit(broadcastOp, [x], { shape: requireSizes('broadcast', shape) });
 }
 
 export interface ReduceOptions {

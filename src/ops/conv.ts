@@ -10,6 +10,7 @@ import {
 } from '../graph/index.ts';
 import { pairOf } from './axes.ts';
 import { add } from './pointwise.ts';
+import { slice } from './slice.ts';
 import { reshape } from './view.ts';
 
 type Pair = readonly [vertical: number, horizontal: number];
@@ -59,6 +60,12 @@ const imageShape = (n: number, c: number, [h, w]: Pair, last: boolean) =>
   last ? [n, h, w, c] : [n, c, h, w];
 const weightShape = (o: number, i: number, [kh, kw]: Pair, last: boolean) =>
   last ? [kh, kw, i, o] : [o, i, kh, kw];
+/** The part of y that lies within `shape`. The last rows of a transposed convolution may come from none of its inputs. */
+const cropped = (y: Tensor, shape: Shape) =>
+  slice(
+    y,
+    shape.map((size) => [0, size]),
+  );
 
 export const conv2dOp: Op<'conv2d', ConvAttrs> = defineOp({
   name: 'conv2d',
@@ -96,18 +103,18 @@ export const convTranspose2dOp: Op<'convTranspose2d', ConvAttrs & { readonly out
   shape([y, weight], { groups, outputSize, channelsLast }) {
     const { n, c } = imageSizes(y!, channelsLast);
     const { o, i } = kernelSizes(weight!, channelsLast);
-    if (c !== o)
+    if (c !== o || c % groups !== 0)
       throw new ShapeError(
         'convTranspose2d',
         [y!.shape, weight!.shape],
-        'x [n, in, h, w] and weight [in, out / groups, kh, kw]',
+        `x [n, in, h, w] and weight [in, out / groups, kh, kw]${groups > 1 ? ` with in a multiple of ${groups} groups` : ''}`,
       );
     return imageShape(n, i * groups, outputSize, channelsLast);
   },
   vjp(dx, [y, weight], { outputSize: _, ...attrs }) {
     const { kh, kw } = kernelSizes(weight!, attrs.channelsLast);
     return [
-      emit(conv2dOp, [dx, weight!], attrs),
+      cropped(emit(conv2dOp, [dx, weight!], attrs), y!.shape),
       emit(conv2dWeightGradOp, [dx, y!], { ...attrs, kernelSize: [kh, kw] }),
     ];
   },
@@ -130,7 +137,7 @@ export const conv2dWeightGradOp: Op<'conv2dWeightGrad', ConvAttrs & { readonly k
       const { h, w } = imageSizes(x!, attrs.channelsLast);
       return [
         emit(convTranspose2dOp, [dy!, dW], { ...attrs, outputSize: [h, w] }),
-        emit(conv2dOp, [x!, dW], attrs),
+        cropped(emit(conv2dOp, [x!, dW], attrs), dy!.shape),
       ];
     },
   },
@@ -214,6 +221,28 @@ export function conv2d(
   return bias ? add(y, reshape(bias, [-1, 1, 1])) : y;
 }
 
+/** Options of a convolution along one axis. */
+export interface Conv1dOptions {
+  /** Step of the window, ≥ 1. */
+  stride?: number;
+  /** Zeros on each side, ≥ 0. */
+  padding?: number;
+  /** Distance of neighbouring taps, ≥ 1. */
+  dilation?: number;
+  /** Channels are split into this many independent convolutions. */
+  groups?: number;
+}
+
+/** A sequence or its kernel [a, b, w] as an image one row high, [a, b, 1, w]. */
+export const asRow = (t: Tensor) => reshape(t, [t.shape[0]!, t.shape[1]!, 1, t.shape[2]!]);
+export const fromRow = (y: Tensor) => reshape(y, [y.shape[0]!, y.shape[1]!, y.shape[3]!]);
+const rowOptions = ({ stride = 1, padding = 0, dilation = 1, groups = 1 }: Conv1dOptions): ConvOptions => ({
+  stride: [1, stride],
+  padding: [0, padding],
+  dilation: [1, dilation],
+  groups,
+});
+
 /**
  * 1-D cross-correlation: conv2d over images one row high.
  *
@@ -221,28 +250,16 @@ export function conv2d(
  * @param weight [o, c / groups, k]
  * @param bias [o] or null
  * @returns [n, o, w'], w' = ⌊(w + 2 padding − dilation (k − 1) − 1) / stride⌋ + 1
- * @throws ShapeError, DTypeError unless x and weight are f32, ArgumentError
+ * @throws ShapeError, DTypeError unless x and weight are f32, ArgumentError for an option out of range
  */
 export function conv1d(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  {
-    stride = 1,
-    padding = 0,
-    dilation = 1,
-    groups = 1,
-  }: { stride?: number; padding?: number; dilation?: number; groups?: number } = {},
+  options: Conv1dOptions = {},
 ): Tensor {
   checkConv('conv1d', x, weight, bias, 3, weight.shape[0]!);
-  const row = (t: Tensor) => reshape(t, [t.shape[0]!, t.shape[1]!, 1, t.shape[2]!]);
-  const y = conv2d(row(x), row(weight), bias, {
-    stride: [1, stride],
-    padding: [0, padding],
-    dilation: [1, dilation],
-    groups,
-  });
-  return reshape(y, [y.shape[0]!, y.shape[1]!, y.shape[3]!]);
+  return fromRow(conv2d(asRow(x), asRow(weight), bias, rowOptions(options)));
 }
 
 /**
@@ -251,6 +268,8 @@ export function conv1d(
  * @param x [n, in, h, w]
  * @param weight [in, out / groups, kh, kw]
  * @param bias [out] or null
+ * @param options `outputPadding`: rows and columns more at the end, fewer than `stride` or `dilation`; they say which of
+ *   the images that conv2d takes to the size of x is meant
  * @returns [n, out, h', w'], h' = (h − 1) stride − 2 padding + dilation (kh − 1) + outputPadding + 1
  * @throws ShapeError, DTypeError unless x and weight are f32, ArgumentError for an option out of range
  */
@@ -263,6 +282,12 @@ export function convTranspose2d(
   const attrs = convAttrs('convTranspose2d', options);
   checkConv('convTranspose2d', x, weight, bias, 4, weight.shape[1]! * attrs.groups);
   const extra = pairOf('convTranspose2d', 'outputPadding', outputPadding, 0);
+  if (extra.some((size, d) => size >= Math.max(attrs.stride[d]!, attrs.dilation[d]!)))
+    throw new ArgumentError(
+      'convTranspose2d',
+      'outputPadding smaller than stride or dilation',
+      outputPadding,
+    );
   const outputSize = [0, 1].map(
     (d) =>
       (x.shape[2 + d]! - 1) * attrs.stride[d]! -
@@ -275,4 +300,28 @@ export function convTranspose2d(
     throw new ShapeError('convTranspose2d', [x.shape, weight.shape], 'an output of at least 1 x 1');
   const y = emit(convTranspose2dOp, [x, weight], { ...attrs, outputSize });
   return bias ? add(y, reshape(bias, [-1, 1, 1])) : y;
+}
+
+/**
+ * Transposed 1-D convolution: convTranspose2d over images one row high.
+ *
+ * @param x [n, in, w]
+ * @param weight [in, out / groups, k]
+ * @param bias [out] or null
+ * @returns [n, out, w'], w' = (w − 1) stride − 2 padding + dilation (k − 1) + outputPadding + 1
+ * @throws ShapeError, DTypeError unless x and weight are f32, ArgumentError for an option out of range
+ */
+export function convTranspose1d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  { outputPadding = 0, ...options }: Conv1dOptions & { outputPadding?: number } = {},
+): Tensor {
+  checkConv('convTranspose1d', x, weight, bias, 3, weight.shape[1]! * (options.groups ?? 1));
+  return fromRow(
+    convTranspose2d(asRow(x), asRow(weight), bias, {
+      ...rowOptions(options),
+      outputPadding: [0, outputPadding],
+    }),
+  );
 }

@@ -5,6 +5,7 @@ import {
   emit,
   sameShape,
   ShapeError,
+  sizeOf,
   type Tensor,
 } from '../graph/index.ts';
 import { broadcast } from './broadcast.ts';
@@ -63,7 +64,7 @@ export function matmul(a: Tensor, b: Tensor, options: Partial<MatmulAttrs> = {})
     throw new ShapeError('matmul', [a.shape, b.shape], 'operands with at least two axes');
   if (b.rank === 2 && a.rank > 2 && !attrs.transposeA) {
     // One matrix for the whole batch: a single tall product.
-    const rows = reshape(a, [-1, a.shape.at(-1)!]);
+    const rows = reshape(a, [sizeOf(a.shape.slice(0, -1)), a.shape.at(-1)!]);
     const product = emit(matmulOp, [rows, b], attrs);
     return reshape(product, [...a.shape.slice(0, -1), product.shape[1]!]);
   }

@@ -14,7 +14,9 @@ export type PrimitiveAttrs = {
 };
 
 /** Ops whose values come from outside a step. */
-export type SourceName = 'input' | 'parameter' | 'constant' | 'hostScalar';
+export type SourceName = 'input' | 'parameter' | 'constant' | 'hostScalar' | 'placeholder';
+/** A loop over a body, and its results. */
+export type LoopName = 'scan' | 'scanFinal' | 'scanStack';
 export type ViewName = 'reshape' | 'permute' | 'broadcast' | 'slice';
 export type IndexedName = 'iota' | 'pad' | 'concat' | 'gather' | 'embedding' | 'random';
 /** Ops with a kernel file of their own. */
@@ -32,7 +34,15 @@ export type KernelName =
   | 'maxPool2dPick'
   | 'avgPool2d'
   | 'avgPool2dGrad'
+  | 'upsample'
+  | 'upsampleGrad'
   | 'scatterAdd'
-  | 'embeddingGrad';
+  | 'embeddingGrad'
+  | 'attention'
+  | 'attentionQueryGrad'
+  | 'attentionKeyValueGrad';
 /** Everything else: an op that no other list names must be in the elementwise table. */
-export type PointwiseName = Exclude<PrimitiveName, SourceName | ViewName | IndexedName | KernelName | 'fill'>;
+export type PointwiseName = Exclude<
+  PrimitiveName,
+  SourceName | LoopName | ViewName | IndexedName | KernelName | 'fill'
+>;

@@ -8,6 +8,7 @@ import {
   type Shape,
   type Tensor,
 } from '../graph/index.ts';
+import { requireSizes } from './axes.ts';
 import { cast, lt } from './pointwise.ts';
 
 export interface RandomAttrs {
@@ -33,7 +34,7 @@ function random(op: string, kind: RandomAttrs['kind'], shape: Shape, stream: str
     kind,
     seed: trace.seed >>> 0,
     stream: id,
-    shape: [...shape],
+    shape: requireSizes(op, shape),
   });
 }
 
@@ -46,7 +47,7 @@ export interface RandomOptions {
  * Independent u32 words (Philox4x32-10; Salmon et al. 2011), new at every step and bit-equal on every device.
  *
  * @returns u32 of `shape`
- * @throws ChainruleError outside of `compile`
+ * @throws ChainruleError outside of `compile`, ArgumentError for a size that is not a whole number
  */
 export const randomBits = (shape: Shape, { stream }: RandomOptions = {}): Tensor =>
   random('randomBits', 'bits', shape, stream);
@@ -55,7 +56,7 @@ export const randomBits = (shape: Shape, { stream }: RandomOptions = {}): Tensor
  * Uniform in [0, 1), a multiple of 2⁻²⁴; new at every step and bit-equal on every device.
  *
  * @returns f32 of `shape`; no gradient
- * @throws ChainruleError outside of `compile`
+ * @throws ChainruleError outside of `compile`, ArgumentError for a size that is not a whole number
  */
 export const uniform = (shape: Shape, { stream }: RandomOptions = {}): Tensor =>
   random('uniform', 'uniform', shape, stream);
@@ -64,7 +65,7 @@ export const uniform = (shape: Shape, { stream }: RandomOptions = {}): Tensor =>
  * Standard normal (Box and Muller 1958), new at every step.
  *
  * @returns f32 of `shape`; no gradient
- * @throws ChainruleError outside of `compile`
+ * @throws ChainruleError outside of `compile`, ArgumentError for a size that is not a whole number
  */
 export const normal = (shape: Shape, { stream }: RandomOptions = {}): Tensor =>
   random('normal', 'normal', shape, stream);
@@ -74,9 +75,9 @@ export const normal = (shape: Shape, { stream }: RandomOptions = {}): Tensor =>
  *
  * @param p in [0, 1]
  * @returns f32 of `shape`; no gradient
- * @throws ArgumentError for p outside [0, 1], ChainruleError outside of `compile`
+ * @throws ArgumentError for p outside [0, 1] or a bad shape, ChainruleError outside of `compile`
  */
-export function bernoulli(p: number, shape: Shape, options: RandomOptions = {}): Tensor {
+export function bernoulli(p: number, shape: Shape, { stream }: RandomOptions = {}): Tensor {
   if (!(p >= 0 && p <= 1)) throw new ArgumentError('bernoulli', 'p in [0, 1]', p);
-  return cast(lt(uniform(shape, options), p), 'f32');
+  return cast(lt(random('bernoulli', 'uniform', shape, stream), p), 'f32');
 }

@@ -1,20 +1,35 @@
-import { defineOp, DTypeError, emit, ShapeError, sizeOf, type Tensor } from '../graph/index.ts';
+import {
+  ArgumentError,
+  defineOp,
+  DTypeError,
+  emit,
+  ShapeError,
+  sizeOf,
+  type Tensor,
+} from '../graph/index.ts';
 import { normalizeAxes, normalizeAxis } from './axes.ts';
 import { broadcast, sum, withOnes, without, type ReduceOptions } from './broadcast.ts';
-import { eq, mul, sub, where } from './pointwise.ts';
+import { eq, mul, neg, sub, where } from './pointwise.ts';
 import { iota, zerosLike } from './source.ts';
 import { reshape } from './view.ts';
+
+/** Number of elements that make one of the result. @throws ShapeError for none, whose mean has no value */
+function countReduced(op: string, x: Tensor, axes: ReduceOptions['axes']): number {
+  const count = sizeOf(normalizeAxes(op, axes, x.shape).map((axis) => x.shape[axis]!));
+  if (count === 0) throw new ShapeError(op, [x.shape], 'at least one element to reduce');
+  return count;
+}
 
 /**
  * Mean over axes: sum / number of elements reduced.
  *
  * @param x [...] f32
  * @returns the shape of x without `axes`, or with size 1 there for `keepdim`
- * @throws DTypeError unless x is f32, ArgumentError for an axis out of range
+ * @throws DTypeError unless x is f32, ArgumentError for an axis out of range, ShapeError for an axis of size 0
  */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   if (x.dtype !== 'f32') throw new DTypeError('mean', 'f32', x.dtype);
-  const count = sizeOf(normalizeAxes('mean', options.axes, x.shape).map((axis) => x.shape[axis]!));
+  const count = countReduced('mean', x, options.axes);
   return mul(sum(x, options), 1 / count);
 }
 
@@ -24,13 +39,21 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
  * @param x [...] f32
  * @param options `correction` 0 (default) is the biased estimate, 1 the unbiased one
  * @returns the shape of x without `axes`, or with size 1 there for `keepdim`
- * @throws DTypeError unless x is f32, ArgumentError for an axis out of range
+ * @throws DTypeError unless x is f32, ArgumentError for an axis out of range or a correction of n or more, ShapeError
+ *   for an axis of size 0
  */
 export function variance(
   x: Tensor,
   { correction = 0, ...options }: ReduceOptions & { correction?: number } = {},
 ): Tensor {
-  const count = sizeOf(normalizeAxes('variance', options.axes, x.shape).map((axis) => x.shape[axis]!));
+  if (x.dtype !== 'f32') throw new DTypeError('variance', 'f32', x.dtype);
+  const count = countReduced('variance', x, options.axes);
+  if (!(correction < count))
+    throw new ArgumentError(
+      'variance',
+      `a correction below the number of elements reduced, ${count}`,
+      correction,
+    );
   const centred = sub(x, mean(x, { ...options, keepdim: true }));
   return mul(sum(mul(centred, centred), options), 1 / (count - correction));
 }
@@ -57,7 +80,8 @@ export const argmaxOp = defineOp<'argmax', { axis: number }>({
   vjp: null,
 });
 
-function nonEmpty(op: string, x: Tensor, axis: number): number[] {
+/** The shape of x without `axis`. @throws ShapeError when there is nothing along it */
+export function nonEmpty(op: string, x: Tensor, axis: number): number[] {
   if (x.shape[axis] === 0) throw new ShapeError(op, [x.shape], `at least one element along axis ${axis}`);
   return without(x.shape, [axis]);
 }
@@ -78,14 +102,18 @@ export function max(x: Tensor, { axes, keepdim = false }: ReduceOptions = {}): T
 }
 
 /**
- * Smallest element over axes, as −max(−x); ties as in `max`.
+ * Smallest element over axes; ties as in `max`.
  *
- * @param x [...] f32 or i32, with at least one element to choose from
+ * @param x [...] of any dtype but bool, with at least one element to choose from
  * @returns the shape of x without `axes`, or with size 1 there for `keepdim`
  * @throws ShapeError for an axis of size 0, ArgumentError for an axis out of range
  */
 export function min(x: Tensor, options: ReduceOptions = {}): Tensor {
-  return mul(max(mul(x, -1), options), -1);
+  if (x.dtype === 'bool') throw new DTypeError('min', 'f32, i32 or u32', 'bool');
+  for (const axis of normalizeAxes('min', options.axes, x.shape)) nonEmpty('min', x, axis);
+  // −x of the least i32 overflows and of a u32 does too; −1 − x turns the order of all of them around.
+  const turned = (t: Tensor) => (t.dtype === 'f32' ? neg(t) : sub(t.dtype === 'i32' ? -1 : 2 ** 32 - 1, t));
+  return turned(max(turned(x), options));
 }
 
 /**
@@ -107,8 +135,13 @@ export function argmax(x: Tensor, axis = -1, keepdim = false): Tensor {
  *
  * @param index [...] i32 or u32
  * @returns [..., classes] bool
+ * @throws DTypeError for an index that is not an integer, ArgumentError unless `classes` is a positive integer
  */
 export function oneHot(index: Tensor, classes: number): Tensor {
+  if (index.dtype !== 'i32' && index.dtype !== 'u32')
+    throw new DTypeError('oneHot', 'i32 or u32 indices', index.dtype);
+  if (!Number.isInteger(classes) || classes < 1)
+    throw new ArgumentError('oneHot', 'a positive integer number of classes', classes);
   const shape = [...index.shape, classes];
   return eq(
     broadcast(reshape(index, [...index.shape, 1]), shape),

@@ -1,4 +1,12 @@
-import { ArgumentError, defineOp, emit, ShapeError, type DType, type Tensor } from '../graph/index.ts';
+import {
+  ArgumentError,
+  defineOp,
+  emit,
+  sameShape,
+  ShapeError,
+  type DType,
+  type Tensor,
+} from '../graph/index.ts';
 import { normalizeAxis } from './axes.ts';
 import { reshape } from './view.ts';
 
@@ -74,7 +82,7 @@ export const padOp = defineOp<'pad', PadAttrs>({
       cotangent,
       pads.map(([before, , between], axis) => [
         before,
-        before + (x!.shape[axis]! - 1) * (between + 1) + 1,
+        before + Math.max(0, (x!.shape[axis]! - 1) * (between + 1) + 1),
         between + 1,
       ]),
     ),
@@ -171,12 +179,19 @@ export function concat(inputs: readonly Tensor[], axis = 0): Tensor {
  * @throws ArgumentError for an empty list or several dtypes, ShapeError when shapes differ
  */
 export function stack(inputs: readonly Tensor[], axis = 0): Tensor {
+  if (inputs.length === 0) throw new ArgumentError('stack', 'at least one tensor', '0');
+  if (!inputs.every((x) => sameShape(x.shape, inputs[0]!.shape)))
+    throw new ShapeError(
+      'stack',
+      inputs.map((x) => x.shape),
+      'tensors of one shape',
+    );
   const unsqueezed = inputs.map((x) => {
     const at = normalizeAxis('stack', axis, [...x.shape, 1]);
     return { at, shape: [...x.shape.slice(0, at), 1, ...x.shape.slice(at)], x };
   });
   return concat(
     unsqueezed.map(({ x, shape }) => reshape(x, shape)),
-    unsqueezed[0]?.at ?? 0,
+    unsqueezed[0]!.at,
   );
 }

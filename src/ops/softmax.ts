@@ -2,13 +2,14 @@ import { DTypeError, type Tensor } from '../graph/index.ts';
 import { normalizeAxis } from './axes.ts';
 import { sum } from './broadcast.ts';
 import { add, detach, div, erf, exp, log, mul, sigmoid, sub, tanh } from './pointwise.ts';
-import { max } from './reduce.ts';
+import { max, nonEmpty } from './reduce.ts';
 import { reshape } from './view.ts';
 
-/** x minus its largest element along `axis`: exp overflows f32 above 88.7, and softmax ignores a shift. */
-function shifted(op: string, x: Tensor, axis: number): Tensor {
+/** The largest element along `axis`, to subtract: exp overflows f32 above 88.7, and softmax ignores a shift. */
+function largest(op: string, x: Tensor, axis: number): Tensor {
   if (x.dtype !== 'f32') throw new DTypeError(op, 'f32', x.dtype);
-  return sub(x, detach(max(x, { axes: normalizeAxis(op, axis, x.shape), keepdim: true })));
+  nonEmpty(op, x, axis);
+  return detach(max(x, { axes: axis, keepdim: true }));
 }
 
 /**
@@ -16,11 +17,12 @@ function shifted(op: string, x: Tensor, axis: number): Tensor {
  *
  * @param x [...] f32
  * @returns [...]
- * @throws DTypeError unless x is f32, ArgumentError for an axis out of range
+ * @throws DTypeError unless x is f32, ArgumentError for an axis out of range, ShapeError for one of size 0
  */
 export function softmax(x: Tensor, axis = -1): Tensor {
-  const e = exp(shifted('softmax', x, axis));
-  return div(e, sum(e, { axes: axis, keepdim: true }));
+  const at = normalizeAxis('softmax', axis, x.shape);
+  const e = exp(sub(x, largest('softmax', x, at)));
+  return div(e, sum(e, { axes: at, keepdim: true }));
 }
 
 /**
@@ -28,11 +30,12 @@ export function softmax(x: Tensor, axis = -1): Tensor {
  *
  * @param x [...] f32
  * @returns [...]
- * @throws DTypeError unless x is f32, ArgumentError for an axis out of range
+ * @throws DTypeError unless x is f32, ArgumentError for an axis out of range, ShapeError for one of size 0
  */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
-  const s = shifted('logSoftmax', x, axis);
-  return sub(s, log(sum(exp(s), { axes: axis, keepdim: true })));
+  const at = normalizeAxis('logSoftmax', axis, x.shape);
+  const s = sub(x, largest('logSoftmax', x, at));
+  return sub(s, log(sum(exp(s), { axes: at, keepdim: true })));
 }
 
 /**
@@ -40,11 +43,11 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
  *
  * @param x [...] f32
  * @returns the shape of x without `axis`
- * @throws DTypeError unless x is f32, ArgumentError for an axis out of range
+ * @throws DTypeError unless x is f32, ArgumentError for an axis out of range, ShapeError for one of size 0
  */
 export function logSumExp(x: Tensor, axis = -1): Tensor {
   const at = normalizeAxis('logSumExp', axis, x.shape);
-  const m = detach(max(x, { axes: at, keepdim: true }));
+  const m = largest('logSumExp', x, at);
   const result = add(log(sum(exp(sub(x, m)), { axes: at, keepdim: true })), m);
   return reshape(
     result,

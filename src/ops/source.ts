@@ -9,6 +9,7 @@ import {
   type Tensor,
   type TypedArray,
 } from '../graph/index.ts';
+import { normalizeAxis, requireSizes } from './axes.ts';
 
 export const inputOp = defineOp<'input', { name: string; shape: Shape; dtype: DType }>({
   name: 'input',
@@ -37,16 +38,17 @@ export const constantOp = defineOp<'constant', { shape: Shape; dtype: DType; dat
  * @param data the elements in C order, copied; plain arrays become f32
  * @param shape default: one axis of all elements
  * @returns `shape`, of the dtype that the array type says, or of `dtype`
- * @throws ArgumentError when the number of elements does not fit the shape
+ * @throws ArgumentError when the number of elements does not fit the shape, or a size is not a whole number
  */
 export function constant(
   data: TypedArray | readonly number[],
   shape: Shape = [data.length],
   dtype?: DType,
 ): Tensor {
+  const sizes = requireSizes('constant', shape);
   const type = dtype ?? (data instanceof Int32Array ? 'i32' : data instanceof Uint32Array ? 'u32' : 'f32');
-  if (data.length !== sizeOf(shape))
-    throw new ArgumentError('constant', `${sizeOf(shape)} elements`, `${data.length}`);
+  if (data.length !== sizeOf(sizes))
+    throw new ArgumentError('constant', `${sizeOf(sizes)} elements`, `${data.length}`);
   const array = holds(type, data)
     ? data.slice()
     : type === 'f32'
@@ -54,7 +56,7 @@ export function constant(
       : type === 'i32'
         ? Int32Array.from(data)
         : Uint32Array.from(data);
-  return emit(constantOp, [], { shape: [...shape], dtype: type, data: array });
+  return emit(constantOp, [], { shape: sizes, dtype: type, data: array });
 }
 
 export const hostScalarOp = defineOp<'hostScalar', { name: string; next: () => number }>({
@@ -88,9 +90,10 @@ export const fillOp = defineOp<'fill', { value: number; shape: Shape; dtype: DTy
  *
  * @param value infinities and NaN reach the GPU too, but WGSL lets an adapter treat them as it likes
  * @returns `dtype` (default f32) of `shape` (default a scalar)
+ * @throws ArgumentError for a size that is not a whole number
  */
 export function fill(value: number, shape: Shape = [], dtype: DType = 'f32'): Tensor {
-  return emit(fillOp, [], { value, shape: [...shape], dtype });
+  return emit(fillOp, [], { value, shape: requireSizes('fill', shape), dtype });
 }
 
 /** A tensor of zeros with the shape and dtype of `x`. */
@@ -109,9 +112,11 @@ export const iotaOp = defineOp<'iota', { axis: number; shape: Shape; dtype: DTyp
 /**
  * A tensor whose element is its own index along `axis`: 0, 1, 2, …
  *
- * @param axis from 0
+ * @param axis negative ones count from the end
  * @returns `dtype` (default i32) of `shape`
+ * @throws ArgumentError for an axis out of range or a size that is not a whole number
  */
 export function iota(shape: Shape, axis: number, dtype: DType = 'i32'): Tensor {
-  return emit(iotaOp, [], { axis, shape: [...shape], dtype });
+  const sizes = requireSizes('iota', shape);
+  return emit(iotaOp, [], { axis: normalizeAxis('iota', axis, sizes), shape: sizes, dtype });
 }

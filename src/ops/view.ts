@@ -48,9 +48,11 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
  * @param x [a, b, c, ...]
  * @param start default 1: everything but the batch axis
  * @returns [a, b · c · ...] for `start` 1
+ * @throws ArgumentError for an axis out of range
  */
 export function flatten(x: Tensor, start = 1): Tensor {
-  return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start))]);
+  const from = normalizeAxis('flatten', start, x.shape);
+  return reshape(x, [...x.shape.slice(0, from), sizeOf(x.shape.slice(from))]);
 }
 
 export const permuteOp = defineOp<'permute', { perm: readonly number[] }>({

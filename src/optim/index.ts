@@ -1,3 +1,10 @@
+export * from './adagrad.ts';
+export * from './adam.ts';
 export * from './clip.ts';
-export * from './optimizer.ts';
+export * from './early-stopping.ts';
+export * from './lion.ts';
+export * from './muon.ts';
+export { Optimizer, type OptimizerOptions, type ParameterGroup } from './optimizer.ts';
+export * from './rmsprop.ts';
 export * from './schedule.ts';
+export * from './sgd.ts';

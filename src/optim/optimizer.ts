@@ -1,5 +1,5 @@
-import { ArgumentError, Parameter, type Tensor, type Update } from '../graph/index.ts';
-import { add, div, exp, fill, gt, hostScalar, mul, neg, sqrt, square, sub, where } from '../ops/index.ts';
+import { ArgumentError, Parameter, sizeOf, type Tensor, type Update } from '../graph/index.ts';
+import { add, hostScalar, mul, sub } from '../ops/index.ts';
 import type { Schedule } from './schedule.ts';
 
 /** Parameters that share options. */
@@ -31,6 +31,30 @@ class Rate {
   }
 }
 
+/** Options that are numbers, with the least value and the bound that they stay below. */
+const RANGES: Readonly<Record<string, readonly [from: number, below: number]>> = {
+  lr: [0, Infinity],
+  eps: [0, Infinity],
+  weightDecay: [0, Infinity],
+  initialAccumulatorValue: [0, Infinity],
+  momentum: [0, Infinity],
+  alpha: [0, 1],
+  betas: [0, 1],
+};
+
+function requireInRange(optimizer: string, options: object): void {
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
+    const [from, below] = RANGES[name] ?? [];
+    for (const number of [value].flat())
+      if (from !== undefined && typeof number === 'number' && !(number >= from && number < below!))
+        throw new ArgumentError(
+          optimizer,
+          `${name} in [${from}, ${below === Infinity ? '∞' : below})`,
+          number,
+        );
+  }
+}
+
 /**
  * Turns gradients into parameter updates. State (moments, counters) lives in parameters, so that the
  * update is part of the step's graph.
@@ -47,7 +71,7 @@ export abstract class Optimizer<Options extends OptimizerOptions> {
 
   /**
    * @param params parameters, or groups with options of their own
-   * @throws ArgumentError for an empty list or a parameter given twice
+   * @throws ArgumentError for an empty list, a parameter given twice, or an option out of its range
    */
   constructor(params: readonly Parameter[] | readonly ParameterGroup<Options>[], options: Options) {
     const groups = (
@@ -55,6 +79,7 @@ export abstract class Optimizer<Options extends OptimizerOptions> {
     ) as readonly ParameterGroup<Options>[];
     this.#groups = groups.map((group, i) => {
       const merged = { ...options, ...group.options };
+      requireInRange(this.constructor.name, merged);
       return { params: group.params, options: merged, rate: new Rate(`lr${i}`, merged.lr) };
     });
     this.params = groups.flatMap((group) => group.params);
@@ -104,24 +129,20 @@ export abstract class Optimizer<Options extends OptimizerOptions> {
     let next = 0;
     return this.#groups.flatMap(({ params, options, rate }) => {
       const pairs = params.map((p) => [p, grads[next++]!] as const);
-      return this.updateGroup(pairs, options, rate.tensor);
+      return pairs.length === 0 ? [] : this.updateGroup(pairs, options, rate.tensor);
     });
   }
 
-  /** Updates of one group; called once per trace. */
-  protected abstract updateGroup(
-    pairs: readonly (readonly [Parameter, Tensor])[],
-    options: Options,
-    lr: Tensor,
-  ): Update[];
+  /** Updates of one group that is not empty. */
+  protected abstract updateGroup(pairs: readonly Pair[], options: Options, lr: Tensor): Update[];
 
-  /** A persistent tensor like `p`, zero at first. */
-  protected moment(p: Parameter, name: string): Parameter {
+  /** A persistent tensor like `p`, all `initial` at first. */
+  protected moment(p: Parameter, name: string, initial = 0): Parameter {
     return this.#stored(
       p,
       name,
       () =>
-        new Parameter(p.shape, (shape) => new Float32Array(shape.reduce((a, b) => a * b, 1)), {
+        new Parameter(p.shape, (shape) => new Float32Array(sizeOf(shape)).fill(initial), {
           trainable: false,
           like: p,
         }),
@@ -150,116 +171,17 @@ export abstract class Optimizer<Options extends OptimizerOptions> {
   }
 }
 
-export interface SGDOptions extends OptimizerOptions {
-  /** μ of v ← μ v + g; default 0. */
-  momentum?: number;
-  /** Use g + μ v (Sutskever et al. 2013). */
-  nesterov?: boolean;
-  /** Coupled ℓ² decay: g + weightDecay · p; default 0. */
-  weightDecay?: number;
-}
+/** A parameter with its gradient. */
+export type Pair = readonly [parameter: Parameter, gradient: Tensor];
+
+/** Coupled ℓ² decay: g + weightDecay · p, the gradient of the penalty weightDecay / 2 · ‖p‖² added (notes 4.3.1). */
+export const withDecay = (g: Tensor, p: Parameter, weightDecay: number): Tensor =>
+  weightDecay === 0 ? g : add(g, mul(p, weightDecay));
 
 /**
- * p ← p − lr · (g, or its momentum), with PyTorch's conventions. Notes 2.3.1. `update` throws ArgumentError for
- * `nesterov` without momentum.
+ * The exponential moving average beta · average + (1 − beta) · x, in the form average + (1 − beta) (x − average), which
+ * keeps an average that equals x. The weight is 1 − float32(beta), since the bias corrections of Adam hold float32(beta):
+ * with 1 − 0.999 instead they would be off by 1.3e-5.
  */
-export class SGD extends Optimizer<SGDOptions> {
-  protected updateGroup(
-    pairs: readonly (readonly [Parameter, Tensor])[],
-    { momentum = 0, nesterov = false, weightDecay = 0 }: SGDOptions,
-    lr: Tensor,
-  ): Update[] {
-    if (nesterov && momentum === 0) throw new ArgumentError('SGD', 'momentum > 0 with nesterov', 0);
-    return pairs.flatMap(([p, gradient]): Update[] => {
-      const g = weightDecay ? add(gradient, mul(p, weightDecay)) : gradient;
-      if (momentum === 0) return [[p, sub(p, mul(g, lr))]];
-      const velocity = this.moment(p, 'momentum');
-      const v = add(mul(velocity, momentum), g);
-      return [
-        [velocity, v],
-        [p, sub(p, mul(nesterov ? add(g, mul(v, momentum)) : v, lr))],
-      ];
-    });
-  }
-}
-
-export interface AdamOptions extends OptimizerOptions {
-  /** Decay rates of the two moments; default [0.9, 0.999]. */
-  betas?: readonly [number, number];
-  /** Keeps the quotient finite; default 1e-8. */
-  eps?: number;
-  /** ℓ² decay: coupled in Adam, decoupled in AdamW. */
-  weightDecay?: number;
-  /** m̂ / √(v̂ + eps), as the notes write it (2.3.2), instead of m̂ / (√v̂ + eps). */
-  epsInsideSqrt?: boolean;
-}
-
-/** Adam (Kingma and Ba 2015, algorithm 1), with ℓ² decay added to the gradient. */
-export class Adam extends Optimizer<AdamOptions> {
-  protected updateGroup(
-    pairs: readonly (readonly [Parameter, Tensor])[],
-    options: AdamOptions,
-    lr: Tensor,
-  ): Update[] {
-    const decay = options.weightDecay ?? 0;
-    return this.adam(pairs, options, lr, (p, g) => [p, decay ? add(g, mul(p, decay)) : g]);
-  }
-
-  /** The shared rule; `decay` gives the parameter and the gradient that it starts from. */
-  protected adam(
-    pairs: readonly (readonly [Parameter, Tensor])[],
-    { betas: [beta1, beta2] = [0.9, 0.999], eps = 1e-8, epsInsideSqrt = false }: AdamOptions,
-    lr: Tensor,
-    decay: (p: Parameter, g: Tensor) => readonly [Tensor, Tensor],
-  ): Update[] {
-    const steps = this.counter(pairs[0]![0], 'step');
-    const t = add(steps, 1);
-    const correction1 = oneMinusPower(beta1, t);
-    const rootCorrection2 = sqrt(oneMinusPower(beta2, t));
-    // p − lr m̂ / (√v̂ + eps) with the two bias corrections taken out of the element-wise part:
-    // m̂ = m / c1 and √v̂ = √v / √c2, so one division by c1 and one by √c2 serve the whole group.
-    const rate = div(lr, correction1);
-    // The graph holds float32(beta): weighting new gradients by 1 minus that same number keeps moments and corrections
-    // consistent. With 1 − 0.999 instead, v̂ is off by 1.3e-5 at the first step.
-    const [newShare1, newShare2] = [1 - Math.fround(beta1), 1 - Math.fround(beta2)];
-    const updates: Update[] = [[steps, t]];
-    for (const [p, gradient] of pairs) {
-      const [from, g] = decay(p, gradient);
-      const m = add(mul(this.moment(p, 'exp_avg'), beta1), mul(g, newShare1));
-      const v = add(mul(this.moment(p, 'exp_avg_sq'), beta2), mul(square(g), newShare2));
-      const root = epsInsideSqrt
-        ? sqrt(add(div(v, square(rootCorrection2)), eps))
-        : add(div(sqrt(v), rootCorrection2), eps);
-      updates.push(
-        [this.moment(p, 'exp_avg'), m],
-        [this.moment(p, 'exp_avg_sq'), v],
-        [p, sub(from, div(mul(m, rate), root))],
-      );
-    }
-    return updates;
-  }
-}
-
-/** Adam with decoupled decay p ← p (1 − lr weightDecay) (Loshchilov and Hutter 2019); weightDecay default 0.01. */
-export class AdamW extends Adam {
-  protected override updateGroup(
-    pairs: readonly (readonly [Parameter, Tensor])[],
-    options: AdamOptions,
-    lr: Tensor,
-  ): Update[] {
-    const keep = sub(1, mul(lr, options.weightDecay ?? 0.01));
-    return this.adam(pairs, options, lr, (p, g) => [mul(p, keep), g]);
-  }
-}
-
-/**
- * 1 − betaᵗ = 1 − eˣ with x = t log(beta). Near x = 0 the difference cancels: 0.999ᵗ carries an error of 6e-8, which is
- * 6e-5 of 1 − 0.999. There the series −x (1 + x/2 (1 + x/3 (…))) is exact to float32 for x > −0.2.
- */
-function oneMinusPower(beta: number, t: Tensor): Tensor {
-  if (beta === 0) return fill(1);
-  const x = mul(t, Math.log(Math.fround(beta)));
-  let series: Tensor = add(mul(x, 1 / 7), 1);
-  for (let n = 6; n >= 2; n--) series = add(mul(mul(x, 1 / n), series), 1);
-  return where(gt(x, -0.2), neg(mul(x, series)), sub(1, exp(x)));
-}
+export const movingAverage = (average: Tensor, beta: number, x: Tensor): Tensor =>
+  beta === 0 ? x : add(average, mul(sub(x, average), 1 - Math.fround(beta)));

@@ -4,10 +4,11 @@ import {
   isIdentityPermutation,
   Parameter,
   topologicalOrder,
+  type Shape,
   type Tensor,
   type Update,
 } from '../graph/index.ts';
-import { permute, type ConvAttrs } from '../ops/index.ts';
+import { permute, reshape, type ConvAttrs } from '../ops/index.ts';
 import { withInputs } from './rewrite.ts';
 
 type Perm = readonly number[];
@@ -28,6 +29,8 @@ const IMAGE_OPS: Readonly<Record<string, readonly Perm[]>> = {
   maxPool2dPick: [NHWC, NHWC],
   avgPool2d: [NHWC],
   avgPool2dGrad: [NHWC],
+  upsample: [NHWC],
+  upsampleGrad: [NHWC],
 };
 
 /** A logical tensor held in another axis order: `physical` = permute(logical, perm). */
@@ -46,8 +49,9 @@ export interface ChannelsLast {
 
 /**
  * The layout pass: users see NCHW images and OIHW weights, kernels get NHWC and HWIO, so that the
- * channels are contiguous. Orders flow through elementwise ops and reductions, a permutation appears
- * only where a value leaves the image ops, and weights are stored in HWIO so that they need none.
+ * channels are contiguous. Orders flow through elementwise ops, reductions and reshapes of neighbouring axes,
+ * a permutation appears only where a value leaves the image ops, and weights are stored in HWIO so that they
+ * need none.
  *
  * @param stored the order of parameters that already live on the device (`null`: as declared), `undefined` for others
  */
@@ -98,6 +102,8 @@ export function channelsLast(
       });
     } else if (node.op.kind === 'reduction') {
       held.set(node, reduceInPlace(node, held.get(node.inputs[0]!)!));
+    } else if (node.op.name === 'reshape') {
+      held.set(node, reshapeInPlace(node, held.get(node.inputs[0]!)!) ?? keep(node));
     } else {
       held.set(node, keep(node));
     }
@@ -140,4 +146,48 @@ function reduceInPlace(node: Tensor, { physical, perm }: Held): Held {
   const remaining = perm.filter((axis) => !axes.includes(axis));
   const ranks = [...remaining].sort((a, b) => a - b);
   return { physical: emit(node.op, [physical], attrs), perm: remaining.map((axis) => ranks.indexOf(axis)) };
+}
+
+/** A reshape that splits or joins axes of a held tensor which are neighbours in its order, too; otherwise null. */
+function reshapeInPlace(node: Tensor, { physical, perm }: Held): Held | null {
+  if (isIdentityPermutation(perm) || node.size === 0 || node.rank === 0) return null;
+  const before = node.inputs[0]!.shape;
+  const present = perm.filter((axis) => before[axis] !== 1);
+  const runs = commonRuns(before, node.shape).map(({ from, to }) => {
+    const axes = from.filter((axis) => before[axis] !== 1);
+    return { start: present.indexOf(axes[0]!), axes, to };
+  });
+  if (!runs.every(({ start, axes }) => axes.every((axis, i) => present[start + i] === axis))) return null;
+  const order = runs.sort((a, b) => a.start - b.start).flatMap(({ to }) => to);
+  return {
+    physical: reshape(
+      physical,
+      order.map((axis) => node.shape[axis]!),
+    ),
+    perm: order,
+  };
+}
+
+/** The shortest runs of axes that have as many elements in one shape as in the other. */
+function commonRuns(before: Shape, after: Shape): { from: number[]; to: number[] }[] {
+  const runs: { from: number[]; to: number[] }[] = [];
+  let [i, j] = [0, 0];
+  while (i < before.length && j < after.length) {
+    const [from, to] = [[i], [j]];
+    let [a, b] = [before[i++]!, after[j++]!];
+    while (a !== b) {
+      if (a < b) {
+        from.push(i);
+        a *= before[i++]!;
+      } else {
+        to.push(j);
+        b *= after[j++]!;
+      }
+    }
+    runs.push({ from, to });
+  }
+  // Only axes of size 1 are left.
+  while (i < before.length) runs.at(-1)!.from.push(i++);
+  while (j < after.length) runs.at(-1)!.to.push(j++);
+  return runs;
 }

@@ -1,4 +1,4 @@
-import { Parameter, type Tensor } from '../graph/index.ts';
+import { Parameter, Tensor } from '../graph/index.ts';
 import { rewrite, withInputs } from './rewrite.ts';
 
 /**
@@ -18,8 +18,10 @@ export function eliminateCommonSubexpressions(roots: readonly Tensor[]): Tensor[
   });
 }
 
-/** JSON writes NaN and both infinities as null, and −0 as 0. */
+/** A body's nodes count by their identity. JSON writes NaN and both infinities as null, and −0 as 0. */
 const distinct = (_: string, value: unknown): unknown =>
-  typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
-    ? `${Object.is(value, -0) ? '-' : ''}${value}`
-    : value;
+  value instanceof Tensor
+    ? `%${value.id}`
+    : typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
+      ? `${Object.is(value, -0) ? '-' : ''}${value}`
+      : value;

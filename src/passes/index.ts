@@ -2,6 +2,8 @@ import type { Parameter, Tensor, Update } from '../graph/index.ts';
 import { channelsLast, type StoredOrder } from './channels-last.ts';
 import { eliminateCommonSubexpressions } from './cse.ts';
 import { foldTranspose } from './fold-transpose.ts';
+import { joinPads } from './join-pads.ts';
+import { lowerScans } from './lower-scans.ts';
 import { recomputeCheap } from './recompute.ts';
 import { simplify } from './simplify.ts';
 import { splitReductions } from './split-reductions.ts';
@@ -10,6 +12,8 @@ export {
   channelsLast,
   eliminateCommonSubexpressions,
   foldTranspose,
+  joinPads,
+  lowerScans,
   recomputeCheap,
   simplify,
   splitReductions,
@@ -30,14 +34,15 @@ export function optimize(
   stored: StoredOrder,
 ): Optimized {
   const values = updates.map(([, value]) => value);
-  const first = eliminateCommonSubexpressions(simplify([...outputs, ...values]));
+  const first = eliminateCommonSubexpressions(joinPads(simplify([...outputs, ...values])));
   const laidOut = channelsLast(
     first.slice(0, outputs.length),
     updates.map(([p], i) => [p, first[outputs.length + i]!]),
     stored,
   );
   const roots = [...laidOut.outputs, ...laidOut.updates.map(([, value]) => value)];
-  const split = splitReductions(foldTranspose(simplify(roots)));
+  const lowered = lowerScans(roots, (body) => optimize(body, [], () => null).outputs);
+  const split = splitReductions(foldTranspose(simplify(lowered)));
   const last = recomputeCheap(eliminateCommonSubexpressions(simplify(split)));
   return {
     outputs: last.slice(0, outputs.length),

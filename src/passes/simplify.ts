@@ -1,5 +1,5 @@
 import { isIdentityPermutation, sameShape, type Tensor } from '../graph/index.ts';
-import { broadcast, fill, permute, reshape } from '../ops/index.ts';
+import { broadcast, fill, permute, reshape, slice } from '../ops/index.ts';
 import { rewrite } from './rewrite.ts';
 
 /** Scalar meaning of the ops that constant folding evaluates. */
@@ -28,8 +28,8 @@ const isFill = (node: Tensor, value?: number) =>
   node.op.name === 'fill' && (value === undefined || node.attrs.value === value);
 
 /**
- * Constant folding (of tensors whose elements are all equal), neutral elements, `detach`, and views of
- * views. Never folds x · 0: x may be NaN or infinite.
+ * Constant folding (of tensors whose elements are all equal), neutral elements, ops that only gradients see, and
+ * views of views. Never folds x · 0: x may be NaN or infinite.
  */
 export function simplify(roots: readonly Tensor[]): Tensor[] {
   return rewrite(
@@ -57,6 +57,7 @@ function dropNeutral(node: Tensor, inputs: readonly Tensor[]): Tensor | null {
   const [a, b] = inputs as [Tensor, Tensor];
   switch (node.op.name) {
     case 'detach':
+    case 'customVjp':
       return a;
     case 'add':
       return isFill(b, 0) ? a : isFill(a, 0) ? b : null;
@@ -80,6 +81,8 @@ function mergeViews(node: Tensor, [x]: readonly Tensor[]): Tensor | null {
     case 'reshape':
       if (x!.op.name === 'reshape') return reshape(x!.inputs[0]!, node.shape);
       return sameShape(x!.shape, node.shape) ? x! : null;
+    case 'slice':
+      return x!.op.name === 'pad' ? sliceOfPadded(node, x!) : null;
     case 'broadcast':
       if (x!.op.name === 'broadcast') return broadcast(x!.inputs[0]!, node.shape);
       return sameShape(x!.shape, node.shape) ? x! : null;
@@ -101,4 +104,20 @@ function mergeViews(node: Tensor, [x]: readonly Tensor[]): Tensor | null {
     default:
       return null;
   }
+}
+
+/** A slice that takes nothing of what a pad has added is one of the pad's input: what the gradient of a slice leaves behind. */
+function sliceOfPadded(node: Tensor, padded: Tensor): Tensor | null {
+  const [x] = padded.inputs as [Tensor];
+  const pads = padded.attrs.pads as readonly (readonly [number, number, number])[];
+  const { starts, ends, steps } = node.attrs as Record<'starts' | 'ends' | 'steps', readonly number[]>;
+  const isInside = pads.every(
+    ([before, , between], axis) =>
+      between === 0 && starts[axis]! >= before && ends[axis]! <= before + x.shape[axis]!,
+  );
+  if (!isInside) return null;
+  const ranges = pads.map(
+    ([before], axis) => [starts[axis]! - before, ends[axis]! - before, steps[axis]!] as const,
+  );
+  return slice(x, ranges);
 }

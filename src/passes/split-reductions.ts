@@ -38,19 +38,31 @@ export function splitReductions(roots: readonly Tensor[]): Tensor[] {
 }
 
 function splitSum(x: Tensor, axes: readonly number[]): Tensor {
-  // Neighbouring axes are one axis; start from the last run, so that earlier axis numbers stay valid.
-  const last = axes.at(-1)!;
-  let first = last;
-  while (axes.includes(first - 1)) first--;
+  // Neighbouring axes are one axis; the longest comes first, and leaves the least to do.
+  const run = runsOf(axes).reduce((a, b) => (sizeAt(x, b) > sizeAt(x, a) ? b : a));
+  const [first, last] = [run[0]!, run.at(-1)!];
   const outer = sizeOf(x.shape.slice(0, first));
-  const length = sizeOf(x.shape.slice(first, last + 1));
   const inner = sizeOf(x.shape.slice(last + 1));
-  const result = reshape(sumMiddle(x, outer, length, inner), [
+  const result = reshape(sumMiddle(x, outer, sizeAt(x, run), inner), [
     ...x.shape.slice(0, first),
     ...x.shape.slice(last + 1),
   ]);
-  const rest = axes.filter((axis) => axis < first);
+  const rest = axes
+    .filter((axis) => axis < first || axis > last)
+    .map((axis) => (axis > last ? axis - run.length : axis));
   return rest.length > 0 ? splitSum(result, rest) : result;
+}
+
+const sizeAt = (x: Tensor, axes: readonly number[]) => sizeOf(axes.map((axis) => x.shape[axis]!));
+
+/** Axes in ascending order as runs of neighbours. */
+function runsOf(axes: readonly number[]): number[][] {
+  const runs: number[][] = [];
+  for (const axis of axes) {
+    if (axis > 0 && runs.at(-1)?.at(-1) === axis - 1) runs.at(-1)!.push(axis);
+    else runs.push([axis]);
+  }
+  return runs;
 }
 
 /** The sum over the middle axis of x seen as [outer, length, inner]: in two stages where that is long. */

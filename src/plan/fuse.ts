@@ -2,9 +2,9 @@ import type { Parameter, Tensor } from '../graph/index.ts';
 import type { Prepared } from './prepare.ts';
 import { isContiguous } from './view.ts';
 
-/** One dispatch: an optional kernel op with the elementwise work before and after it. */
+/** One dispatch: an optional kernel op with the elementwise work before and after it. Or a loop of dispatches. */
 export interface Kernel {
-  /** The op that has a kernel file; `null` for purely elementwise work. */
+  /** The op that has a kernel file, or the loop; `null` for purely elementwise work. */
   anchor: Tensor | null;
   /** Elementwise nodes computed while reading the anchor's input (reductions only), in order. */
   prologue: Tensor[];
@@ -34,7 +34,10 @@ const isAnchor = (node: Tensor) => node.op.kind === 'kernel' || node.op.kind ===
 
 /** Matmul, convolutions, pools and reductions can go on computing with what they would store. */
 const takesEpilogue = (node: Tensor) =>
-  node.op.name !== 'argmax' && node.op.name !== 'scatterAdd' && node.op.name !== 'embeddingGrad';
+  node.op.name !== 'argmax' &&
+  node.op.name !== 'scatterAdd' &&
+  node.op.name !== 'embeddingGrad' &&
+  !node.op.name.startsWith('attention');
 
 interface Use {
   readonly user: Tensor;
@@ -76,6 +79,15 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
     return members.size <= MAX_OPS && stores.size + reads.size + operands - inPlace <= maxBindings;
   };
 
+  /** Nobody but a reduction needs the result, so that it can compute all of this while it reads. */
+  const isPrologue = ({ stores }: Group) => {
+    if (stores.size !== 1) return false;
+    const [store] = [...stores] as [Tensor];
+    const [use, ...others] = uses.get(store)!;
+    if (!use || others.length > 0 || results.has(store)) return false;
+    return use.user.op.kind === 'reduction' && isContiguous(views.get(use.user.inputs[0]!)!);
+  };
+
   /** Join `node` and the groups of its users into one, if that fits. */
   const join = (node: Tensor, among: readonly Group[], stored: boolean): boolean => {
     const members = new Set([...among.flatMap((group) => [...group.members]), node]);
@@ -94,8 +106,10 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
   for (const node of usersFirst(order, uses, basesOf)) {
     if (node.op.kind === 'source') continue;
     const nodeUses = uses.get(node)!;
-    const elementwise = isElementwise(node);
-    const mayJoin = (use: Use) => elementwise && use.inPlace && isElementwise(use.user);
+    const mayFuse = (use: Use) => isElementwise(node) && use.inPlace && isElementwise(use.user);
+    // A value that is stored anyway stays out of work that only feeds a reduction, and that reads it from there.
+    const needed = results.has(node) || !nodeUses.every(mayFuse);
+    const mayJoin = (use: Use) => mayFuse(use) && !(needed && isPrologue(groupOf.get(use.user)!));
     const heightOver = (use: Use) => groupOf.get(use.user)!.height + (mayJoin(use) ? 0 : 1);
     const height = nodeUses.reduce((most, use) => Math.max(most, heightOver(use)), 0);
     const joinable = new Set(
@@ -118,6 +132,9 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
     groupOf.set(node, group);
   }
 
+  for (const group of [...groups].sort((a, b) => a.height - b.height))
+    for (let merged: Group | null = group; merged; ) merged = joinProducers(merged);
+
   const kernels = new Map<Group, Kernel>();
   for (const group of groups) {
     const members = [...group.members].sort((a, b) => a.id - b.id);
@@ -126,13 +143,56 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
       anchor,
       prologue: [],
       epilogue: anchor ? [] : members,
-      stores: [...group.stores].sort((a, b) => a.id - b.id),
+      stores: [...group.stores].filter((node) => node.op.kind !== 'loop').sort((a, b) => a.id - b.id),
     });
   }
+  for (const node of order) if (node.op.kind === 'part') joinItsLoop(node);
   // Later nodes first: an anchor near the result leaves earlier groups free for other anchors.
   for (const node of [...order].reverse()) if (isAnchor(node)) absorbEpilogue(node);
   for (const node of order) if (node.op.kind === 'reduction') absorbPrologue(node);
   return [...kernels.values()];
+
+  /**
+   * Elementwise work that only continues other elementwise work runs along with it, although it could wait: its
+   * lowest producers, if all of them can, become one group with it. Nothing leads from those to the rest of its
+   * producers, which are higher, so edges still lower the height.
+   */
+  function joinProducers(group: Group): Group | null {
+    const isElementwiseGroup = ({ members }: Group) => [...members].every(isElementwise);
+    if (!groups.has(group) || !isElementwiseGroup(group) || isPrologue(group)) return null;
+    const producers = new Set([...group.reads].flatMap((base) => groupOf.get(base) ?? []));
+    // A kernel among them takes this group in as its epilogue.
+    if ([...producers].some(({ members }) => [...members].some(isAnchor))) return null;
+    const height = Math.min(...[...producers].map((producer) => producer.height));
+    const lowest = [...producers].filter((producer) => producer.height === height);
+    const members = new Set([group, ...lowest].flatMap((each) => [...each.members]));
+    const isInside = (use: Use) => use.inPlace && isElementwise(use.user) && members.has(use.user);
+    const continues = (producer: Group) =>
+      isElementwiseGroup(producer) &&
+      [...producer.stores].every((node) =>
+        uses.get(node)!.every((use) => !group.members.has(use.user) || isInside(use)),
+      );
+    if (lowest.length === 0 || !lowest.every(continues)) return null;
+    const stores = new Set(
+      [...members].filter((node) => results.has(node) || !uses.get(node)!.every(isInside)),
+    );
+    const reads = new Set([group, ...lowest].flatMap((each) => [...each.reads]));
+    for (const member of members) reads.delete(member);
+    if (!fits(members, stores, reads, 0)) return null;
+    const joined: Group = { height, members, stores, reads, operands: 0 };
+    for (const each of [group, ...lowest]) groups.delete(each);
+    groups.add(joined);
+    for (const member of members) groupOf.set(member, joined);
+    return joined;
+  }
+
+  /** A loop stores its parts. */
+  function joinItsLoop(part: Tensor): void {
+    const [own, loop] = [groupOf.get(part)!, groupOf.get(part.inputs[0]!)!];
+    kernels.get(loop)!.stores.push(part);
+    kernels.delete(own);
+    groupOf.set(part, loop);
+  }
 
   function absorbEpilogue(anchor: Tensor): void {
     if (!takesEpilogue(anchor)) return;
@@ -259,4 +319,10 @@ export function racingUpdates(kernel: Kernel, { views, updates }: Prepared): Par
   for (const node of kernel.prologue) check(node, false);
   for (const node of kernel.epilogue) check(node, true);
   return racing;
+}
+
+/** `mul,sub > sum > log`: prologue, anchor, epilogue. */
+export function describeKernel({ prologue, anchor, epilogue }: Kernel): string {
+  const names = (nodes: readonly Tensor[]) => nodes.map((node) => node.op.name).join(',');
+  return [names(prologue), anchor?.op.name, names(epilogue)].filter(Boolean).join(' > ');
 }

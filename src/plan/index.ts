@@ -1,3 +1,13 @@
-export { describeKernel, makePlan, paddedBytes, printPlan, BUFFER_ALIGNMENT, type Plan } from './plan.ts';
-export { readsOf, type Kernel } from './fuse.ts';
+export type { Block, Place, PlaceOf } from './blocks.ts';
+export {
+  countDispatches,
+  makePlan,
+  paddedBytes,
+  printPlan,
+  BUFFER_ALIGNMENT,
+  type Loop,
+  type Plan,
+  type Scratch,
+} from './plan.ts';
+export { describeKernel, readsOf, type Kernel } from './fuse.ts';
 export { collapse, isContiguous, ownView, type Axis, type View } from './view.ts';

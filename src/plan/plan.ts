@@ -1,6 +1,8 @@
-import { BYTES_PER_ELEMENT, formatShape, Parameter, type Tensor } from '../graph/index.ts';
-import { allocate } from './allocate.ts';
-import { fuse, racingUpdates, readsOf, type FuseLimits, type Kernel } from './fuse.ts';
+import { BYTES_PER_ELEMENT, emit, formatShape, Parameter, Tensor } from '../graph/index.ts';
+import { copyOp, type ScanAttrs } from '../ops/index.ts';
+import { allocate, type Lifetime } from './allocate.ts';
+import { alignUpdates, updatesBesideReads, type Block, type PlaceOf } from './blocks.ts';
+import { describeKernel, fuse, racingUpdates, readsOf, type FuseLimits, type Kernel } from './fuse.ts';
 import { prepare, type Prepared } from './prepare.ts';
 import { schedule } from './schedule.ts';
 import type { StorageOrder } from './view.ts';
@@ -12,13 +14,51 @@ export const BUFFER_ALIGNMENT = 16;
 export const paddedBytes = (node: Tensor) =>
   Math.ceil((node.size * BYTES_PER_ELEMENT) / BUFFER_ALIGNMENT) * BUFFER_ALIGNMENT;
 
+/** Memory of a loop's own: passes values from kernel to kernel within a step, or a carry from step to step. */
+export interface Scratch {
+  readonly bytes: number;
+}
+
+/** A scan: the plan of its body, and where the body finds and leaves its values. */
+export interface Loop {
+  readonly steps: number;
+  readonly reverse: boolean;
+  /** Its outputs are the next carries, then what is stacked; its slots are this loop's `slots`. */
+  readonly body: Plan;
+  readonly slots: readonly Scratch[];
+  readonly carries: readonly LoopCarry[];
+  /** What the body reads besides carries: with `pitch`, at t · pitch bytes of `outside`. */
+  readonly inputs: readonly { readonly inside: Tensor; readonly outside: Tensor; readonly pitch: number }[];
+  /** What the body leaves at t · pitch bytes of each of `parts`. */
+  readonly stacks: readonly { readonly inside: Tensor; readonly part: Tensor; readonly pitch: number }[];
+}
+
+/** A carry alternates between two places, so that no kernel reads what another one of its step overwrites. */
+export interface LoopCarry {
+  readonly inside: Tensor;
+  readonly initial: Tensor;
+  readonly next: Tensor;
+  /** Where the last step leaves it, and every second one before. */
+  readonly last: Tensor | Scratch;
+  readonly other: Scratch;
+}
+
 /** Kernels in order and a slot for every value that passes between them. */
 export interface Plan extends Prepared {
   readonly kernels: readonly Kernel[];
-  /** Slot of each stored node that is not a parameter's next value. */
-  readonly slotOf: ReadonlyMap<Tensor, number>;
+  /** The kernels that are loops. */
+  readonly loops: ReadonlyMap<Kernel, Loop>;
+  /** Values that share a slot. */
+  readonly blocks: readonly Block[];
+  /** Slot of each stored node that is not in a block, not a parameter's next value and has no place given from outside. */
+  readonly slotOf: ReadonlyMap<Tensor | Scratch, number>;
   /** Bytes of each slot. */
   readonly slots: readonly number[];
+}
+
+export interface PlanOptions extends FuseLimits {
+  /** Parameters that share buffers; default none. */
+  readonly placeOf?: PlaceOf;
 }
 
 /**
@@ -30,17 +70,43 @@ export function makePlan(
   outputs: readonly Tensor[],
   updates: readonly (readonly [Parameter, Tensor])[],
   storage: StorageOrder,
-  limits: FuseLimits,
+  limits: PlanOptions,
 ): Plan {
+  return planWithin(outputs, updates, storage, limits, false);
+}
+
+/** @param placed the outputs have their places outside */
+function planWithin(
+  outputs: readonly Tensor[],
+  updates: readonly (readonly [Parameter, Tensor])[],
+  storage: StorageOrder,
+  limits: PlanOptions,
+  placed: boolean,
+): Plan {
+  const { placeOf = () => undefined } = limits;
   // An update is computed in place where nothing else then needs the old value; the others get a copy.
   const separate = new Set<Parameter>();
   for (;;) {
     const prepared = prepare(outputs, updates, storage, separate);
     const kernels = fuse(prepared, limits);
-    const racing = kernels.flatMap((kernel) => racingUpdates(kernel, prepared));
+    const racing = kernels.flatMap((kernel) => [
+      ...racingUpdates(kernel, prepared),
+      ...updatesBesideReads(kernel, prepared, placeOf),
+    ]);
     const scheduled = racing.length > 0 ? { blocked: racing } : schedule(kernels, prepared);
-    if ('order' in scheduled)
-      return { ...prepared, kernels: scheduled.order, ...assignSlots(scheduled.order, prepared) };
+    if ('order' in scheduled) {
+      const loops = new Map(
+        scheduled.order.flatMap((kernel) =>
+          kernel.anchor?.op.kind === 'loop'
+            ? [[kernel, planLoop(kernel, prepared, storage, limits)] as const]
+            : [],
+        ),
+      );
+      const elsewhere = placed ? new Set(prepared.outputs) : new Set<Tensor>();
+      const aligned = alignUpdates(scheduled.order, prepared, placeOf, paddedBytes);
+      const slots = assignSlots(aligned.kernels, prepared, loops, elsewhere, aligned.blocks);
+      return { ...prepared, ...aligned, loops, ...slots };
+    }
     const before = separate.size;
     for (const parameter of scheduled.blocked) separate.add(parameter);
     if (separate.size === before)
@@ -48,38 +114,117 @@ export function makePlan(
   }
 }
 
-function assignSlots(kernels: readonly Kernel[], { views, outputs, updates }: Prepared) {
+function planLoop(
+  { anchor, stores }: Kernel,
+  { views }: Prepared,
+  storage: StorageOrder,
+  limits: FuseLimits,
+): Loop {
+  const { steps, reverse, carryIn, xIn, captureIn, carryOut } = anchor!.attrs as ScanAttrs;
+  const stacked = stores.filter((part) => part.op.name === 'scanStack');
+  const results = [...carryOut, ...stacked.map(({ attrs }) => attrs.node as Tensor)];
+  // A result that goes to two places is stored twice.
+  const separate = results.map((node, i) => (results.indexOf(node) < i ? emit(copyOp, [node], {}) : node));
+  const body = planWithin(separate, [], storage, limits, true);
+  const outside = anchor!.inputs.map((input) => views.get(input)!.base);
+  const carries = carryIn.map((inside, i): LoopCarry => {
+    const bytes = paddedBytes(inside);
+    const final = stores.find((part) => part.op.name === 'scanFinal' && part.attrs.index === i);
+    return {
+      inside,
+      initial: outside[i]!,
+      next: body.outputs[i]!,
+      last: final ?? { bytes },
+      other: { bytes },
+    };
+  });
+  const inputs = [...xIn, ...captureIn].map((inside, i) => {
+    const at = carryIn.length + i;
+    const pitch = i < xIn.length ? (anchor!.inputs[at]!.size / steps) * BYTES_PER_ELEMENT : 0;
+    return { inside, outside: outside[at]!, pitch };
+  });
+  const stacks = stacked.map((part, i) => ({
+    inside: body.outputs[carryIn.length + i]!,
+    part,
+    pitch: (part.size / steps) * BYTES_PER_ELEMENT,
+  }));
+  return { steps, reverse, body, slots: body.slots.map((bytes) => ({ bytes })), carries, inputs, stacks };
+}
+
+function assignSlots(
+  kernels: readonly Kernel[],
+  { views, outputs, updates }: Prepared,
+  loops: ReadonlyMap<Kernel, Loop>,
+  elsewhere: ReadonlySet<Tensor>,
+  blocks: readonly Block[],
+) {
   const first = new Map<Tensor, number>();
   const last = new Map<Tensor, number>();
+  const scratch: Lifetime<Scratch>[] = [];
   kernels.forEach((kernel, i) => {
-    for (const node of kernel.stores) if (!updates.has(node)) first.set(node, i);
+    for (const node of kernel.stores) if (!updates.has(node) && !elsewhere.has(node)) first.set(node, i);
     for (const node of [...readsOf(kernel, views), ...kernel.stores]) last.set(node, i);
+    for (const value of scratchOf(loops.get(kernel)))
+      scratch.push({ value, bytes: value.bytes, first: i, last: i });
   });
   for (const node of outputs) last.set(node, kernels.length);
-  return allocate(
-    [...first].map(([value, i]) => ({ value, bytes: paddedBytes(value), first: i, last: last.get(value)! })),
-  );
+  const inBlocks = blocks.map((block): Lifetime<Scratch> => {
+    const members = [...block.offsets.keys()];
+    const from = Math.min(...members.map((node) => first.get(node)!));
+    const to = Math.max(...members.map((node) => last.get(node)!));
+    for (const node of members) first.delete(node);
+    return { value: block, bytes: block.bytes, first: from, last: to };
+  });
+  return allocate<Tensor | Scratch>([
+    ...inBlocks,
+    ...[...first].map(([value, i]) => ({
+      value,
+      bytes: paddedBytes(value),
+      first: i,
+      last: last.get(value)!,
+    })),
+    ...scratch,
+  ]);
+}
+
+/** What a loop needs while it runs and only then. */
+function scratchOf(loop: Loop | undefined): Scratch[] {
+  if (!loop) return [];
+  const isScratch = (place: Tensor | Scratch): place is Scratch => !(place instanceof Tensor);
+  const places = loop.carries.flatMap(({ last, other }) => (loop.steps > 1 ? [last, other] : [last]));
+  return [...loop.slots, ...places.filter(isScratch)];
 }
 
 /** The plan as text: one line per kernel with what it computes, reads and writes. */
-export function printPlan({ kernels, views, updates, slotOf, slots }: Plan): string {
+export function printPlan(plan: Plan): string {
+  const total = plan.slots.reduce((sum, bytes) => sum + bytes, 0);
+  const summary = `${countDispatches(plan)} dispatches, ${plan.slots.length} slots of ${total} bytes`;
+  return [...printKernels(plan), summary].join('\n');
+}
+
+/** Dispatches of one step, loops run out. */
+export function countDispatches({ kernels, loops }: Plan): number {
+  return kernels.reduce((sum, kernel) => {
+    const loop = loops.get(kernel);
+    return sum + (loop ? loop.steps * countDispatches(loop.body) : 1);
+  }, 0);
+}
+
+function printKernels({ kernels, loops, views, updates, slotOf, blocks }: Plan): string[] {
   const place = (node: Tensor) => {
     if (node instanceof Parameter) return node.label;
     const parameter = updates.get(node);
     if (parameter) return parameter.label;
+    const block = blocks.find(({ offsets }) => offsets.has(node));
+    if (block) return `s${slotOf.get(block)}+${block.offsets.get(node)}`;
     return slotOf.has(node) ? `s${slotOf.get(node)}` : (node.attrs.name ?? node.op.name);
   };
-  const lines = kernels.map((kernel, i) => {
+  return kernels.flatMap((kernel, i) => {
     const reads = readsOf(kernel, views).map((node) => `${place(node)}${formatShape(node.shape)}`);
     const stores = kernel.stores.map((node) => `${place(node)}${formatShape(node.shape)}`);
-    return `${i}: ${describeKernel(kernel)}(${reads.join(', ')}) -> ${stores.join(', ')}`;
+    const loop = loops.get(kernel);
+    const name = loop ? `scan of ${loop.steps} steps` : describeKernel(kernel);
+    const line = `${i}: ${name}(${reads.join(', ')}) -> ${stores.join(', ')}`;
+    return loop ? [line, ...printKernels(loop.body).map((inner) => `   ${inner}`)] : [line];
   });
-  const total = slots.reduce((sum, bytes) => sum + bytes, 0);
-  return [...lines, `${kernels.length} dispatches, ${slots.length} slots of ${total} bytes`].join('\n');
-}
-
-/** `mul,sub > sum > log`: prologue, anchor, epilogue. */
-export function describeKernel({ prologue, anchor, epilogue }: Kernel): string {
-  const names = (nodes: readonly Tensor[]) => nodes.map((node) => node.op.name).join(',');
-  return [names(prologue), anchor?.op.name, names(epilogue)].filter(Boolean).join(' > ');
 }

@@ -53,7 +53,7 @@ export function prepare(
         views.get(input)!.base.op.name === 'hostScalar' ? copyOf(input) : input,
       );
     }
-    if (node.op.kind === 'kernel') {
+    if (node.op.kind === 'kernel' || node.op.kind === 'loop') {
       inputs = inputs.map((input) =>
         kernelCanRead(node, views.get(input)!) && input.op.name !== 'fill' ? input : copyOf(input),
       );
@@ -90,9 +90,16 @@ function remake(node: Tensor, inputs: readonly Tensor[]): Tensor {
     : new Tensor(node.op, inputs, node.attrs, node.shape, node.dtype);
 }
 
-/** Kernels read C order; matmul also one matrix for a whole batch. */
+/** f32 [batch, head, row, ..] whose rows are whole vec4s of the buffer. */
+function hasVectorRows({ base, shape, strides, offset }: View): boolean {
+  if (base.dtype !== 'f32' || shape.length !== 4 || strides[3] !== 1 || shape[3]! % 4 !== 0) return false;
+  return [offset, ...strides.slice(0, 3)].every((distance) => distance % 4 === 0);
+}
+
+/** Kernels read C order; matmul also one matrix for a whole batch, and attention whole vec4s at any strides. */
 function kernelCanRead(node: Tensor, view: View): boolean {
   if (isContiguous(view)) return true;
+  if (node.op.name.startsWith('attention')) return hasVectorRows(view);
   if (node.op.name !== 'matmul' || view.offset !== 0) return false;
   const matrix = { ...view, shape: view.shape.slice(-2), strides: view.strides.slice(-2) };
   return isContiguous(matrix) && view.strides.slice(0, -2).every((stride) => stride === 0);

@@ -13,9 +13,11 @@ import {
   type Parameter,
   type Program,
   type Shape,
+  type Tensor,
   type TypedArray,
 } from '../graph/index.ts';
-import { paddedBytes } from '../plan/index.ts';
+import { paddedBytes, type Place } from '../plan/index.ts';
+import { Arenas } from './arenas.ts';
 import { buildExecutor } from './executor.ts';
 import type { Adapter } from './kernels.ts';
 import type { Composed } from './compose.ts';
@@ -103,6 +105,8 @@ async function findGpu(): Promise<GPU> {
 /** Where a parameter lives, and in which axis order. */
 export interface ParameterStorage {
   readonly buffer: GPUBuffer;
+  /** Bytes before it in the buffer. */
+  readonly offset: number;
   /** physical axis i is logical axis order[i]; `null` for the declared order. */
   readonly order: readonly number[] | null;
 }
@@ -116,6 +120,7 @@ export class WebGpuDevice implements Device {
   readonly lost: Promise<string>;
   readonly #owned: boolean;
   readonly #parameters = new Map<Parameter, ParameterStorage>();
+  readonly #arenas = new Arenas();
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #executors = new Set<Executor>();
@@ -183,23 +188,39 @@ export class WebGpuDevice implements Device {
     return this.#parameters.get(parameter);
   }
 
+  /** Decide which of a program's parameters will share buffers. Those that have storage already keep it. */
+  arrange(parameters: Iterable<Parameter>): void {
+    const fresh = [...parameters].filter((parameter) => !this.#parameters.has(parameter));
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.limits;
+    this.#arenas.arrange(fresh, Math.min(maxBufferSize, maxStorageBufferBindingSize));
+  }
+
+  /** Where a parameter lies in a buffer that it shares; undefined for one with a buffer of its own. */
+  placeOf(parameter: Parameter): Place | undefined {
+    return this.#arenas.placeOf(parameter);
+  }
+
   /** Give a parameter storage in `order`, with its initial values, unless it has some. */
   materialise(parameter: Parameter, order: readonly number[] | null, seed: number): ParameterStorage {
     let storage = this.#parameters.get(parameter);
     if (!storage) {
       const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
-      storage = { buffer: this.createBuffer(paddedBytes(parameter), usage, parameter.label), order };
+      const place = this.#arenas.placeOf(parameter);
+      const buffer = place
+        ? (place.arena.buffer ??= this.createBuffer(place.arena.bytes, usage, `${parameter.label}, …`))
+        : this.createBuffer(paddedBytes(parameter), usage, parameter.label);
+      storage = { buffer, offset: place?.offset ?? 0, order };
       this.#parameters.set(parameter, storage);
       this.#upload(parameter, storage, parameter.initialValues(seed));
     }
     return storage;
   }
 
-  #upload(parameter: Parameter, { buffer, order }: ParameterStorage, data: TypedArray): void {
+  #upload(parameter: Parameter, { buffer, offset, order }: ParameterStorage, data: TypedArray): void {
     const physical = order ? permuteArray(data, parameter.shape, order) : data;
     this.gpu.queue.writeBuffer(
       buffer,
-      0,
+      offset,
       physical.buffer as ArrayBuffer,
       physical.byteOffset,
       physical.byteLength,
@@ -208,26 +229,36 @@ export class WebGpuDevice implements Device {
 
   async readParameter(parameter: Parameter): Promise<TypedArray> {
     this.requireAlive();
-    const { buffer, order } = this.#storedOrThrow(parameter, 'read');
-    const bytes = parameter.size * BYTES_PER_ELEMENT;
-    const staging = this.createBuffer(bytes, BufferUsage.MAP_READ | BufferUsage.COPY_DST, 'read parameter');
+    const { buffer, offset } = this.#storedOrThrow(parameter, 'read');
+    return this.inDeclaredOrder(parameter, await this.read({ buffer, offset }, parameter));
+  }
+
+  /** The elements of `node` as they lie in its buffer, once the work enqueued so far is done. */
+  async read({ buffer, offset = 0 }: GPUBufferBinding, { size, dtype, op }: Tensor): Promise<TypedArray> {
+    const bytes = size * BYTES_PER_ELEMENT;
+    const staging = this.createBuffer(bytes, BufferUsage.MAP_READ | BufferUsage.COPY_DST, `read ${op.name}`);
     try {
       const encoder = this.gpu.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, 0, staging, 0, bytes);
+      encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
       this.gpu.queue.submit([encoder.finish()]);
       await staging.mapAsync(MAP_READ);
-      const data = arrayOver(parameter.dtype, staging.getMappedRange().slice(0));
-      if (!order) return data;
-      return permuteArray(
-        data,
-        order.map((axis) => parameter.shape[axis]!),
-        inversePermutation(order),
-      );
+      return arrayOver(dtype, staging.getMappedRange().slice(0));
     } catch (error) {
       throw await this.explain(error);
     } finally {
       staging.destroy();
     }
+  }
+
+  /** What lies in a parameter's buffer, with the axes in the order of its shape. */
+  inDeclaredOrder(parameter: Parameter, data: TypedArray): TypedArray {
+    const order = this.storageOf(parameter)?.order;
+    if (!order) return data;
+    return permuteArray(
+      data,
+      order.map((axis) => parameter.shape[axis]!),
+      inversePermutation(order),
+    );
   }
 
   writeParameter(parameter: Parameter, data: TypedArray): Promise<void> {

@@ -5,17 +5,21 @@ import {
   OutOfMemoryError,
   Parameter,
   ShapeError,
+  Tensor,
   topologicalOrder,
   type Executor,
+  type Inspections,
   type Program,
-  type Tensor,
   type TypedArray,
   type Value,
 } from '../graph/index.ts';
 import { optimize } from '../passes/index.ts';
-import { makePlan, paddedBytes, printPlan, type Plan } from '../plan/index.ts';
+import { makePlan, paddedBytes, printPlan, type Kernel, type Plan, type Scratch } from '../plan/index.ts';
+import { runChecked } from './checked.ts';
 import { compose, type Composed } from './compose.ts';
 import type { WebGpuDevice } from './device.ts';
+import { mergeUpdates, valueOf, type Address } from './merge.ts';
+import { resolveInLoop, type Resolve } from './places.ts';
 import { StagingRing } from './staging.ts';
 import { BufferUsage } from './usage.ts';
 
@@ -35,8 +39,10 @@ export async function buildExecutor(device: WebGpuDevice, program: Program): Pro
     const stored = device.storageOf(p);
     return stored ? stored.order : (optimized.storage.get(p) ?? null);
   };
+  device.arrange(parametersOf(program));
   const plan = makePlan(optimized.outputs, optimized.updates, orderOf, {
     maxBindings: device.gpu.limits.maxStorageBuffersPerShaderStage,
+    placeOf: (parameter) => device.placeOf(parameter),
   });
   device.gpu.pushErrorScope('out-of-memory');
   device.gpu.pushErrorScope('validation');
@@ -59,8 +65,11 @@ export async function buildExecutor(device: WebGpuDevice, program: Program): Pro
   return executor!;
 }
 
+const nodesOf = ({ outputs, updates }: Program) => topologicalOrder([...outputs.values(), ...updates.flat()]);
+const parametersOf = (program: Program) => nodesOf(program).filter((node) => node instanceof Parameter);
+
 function refuseEmptyTensors(program: Program): void {
-  for (const node of topologicalOrder([...program.outputs.values(), ...program.updates.flat()])) {
+  for (const node of nodesOf(program)) {
     if (node.size === 0)
       throw new ShapeError(`compile (${node.op.name})`, [node.shape], 'tensors with at least one element');
   }
@@ -74,30 +83,50 @@ interface Dispatch {
   readonly y: number;
 }
 
+function encodePass(encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]): void {
+  const pass = encoder.beginComputePass();
+  for (const { pipeline, bindGroup, x, y } of dispatches) {
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, bindGroup);
+    pass.dispatchWorkgroups(x, y);
+  }
+  pass.end();
+}
+
 const uniformBytes = (words: readonly number[]) => Math.ceil(words.length / 4) * 16;
 
-/** All uniforms of a plan in one buffer, each where a binding may begin. */
-function layOutSizes(composed: readonly Composed[], align: number) {
-  const uniforms = composed.flatMap(({ bindings }) =>
-    bindings.flatMap((b) => (b.kind === 'uniform' ? [b.words] : [])),
-  );
-  const offsets: number[] = [];
+/** All uniforms of a plan in one buffer, each where a binding may begin; `offsets` are by the list of words. */
+function layOutSizes(composed: Iterable<Composed>, align: number) {
+  const offsets = new Map<readonly number[], number>();
   let bytes = 0;
-  for (const words of uniforms) {
-    offsets.push(bytes);
-    bytes += Math.ceil(uniformBytes(words) / align) * align;
+  for (const { bindings } of composed) {
+    for (const binding of bindings) {
+      if (binding.kind !== 'uniform') continue;
+      offsets.set(binding.words, bytes);
+      bytes += Math.ceil(uniformBytes(binding.words) / align) * align;
+    }
   }
   const contents = new ArrayBuffer(Math.max(bytes, 16));
-  uniforms.forEach((words, i) => new Int32Array(contents, offsets[i]!, words.length).set(words));
+  for (const [words, offset] of offsets) new Int32Array(contents, offset, words.length).set(words);
   return { contents, offsets };
+}
+
+/** Every plan in `plan`: itself and the bodies of its loops. */
+function* plansIn(plan: Plan): Iterable<Plan> {
+  yield plan;
+  for (const { body } of plan.loops.values()) yield* plansIn(body);
 }
 
 class WebGpuExecutor implements Executor {
   readonly #device: WebGpuDevice;
   readonly #plan: Plan;
-  readonly #composed: readonly Composed[];
-  /** Contents of the uniform that holds all sizes, and where each kernel's part begins in the order of bindings. */
-  readonly #sizes: { readonly contents: ArrayBuffer; readonly offsets: readonly number[] };
+  /** Set when steps run kernel by kernel. */
+  readonly #inspect: Inspections | undefined;
+  readonly #composed: ReadonlyMap<Kernel, Composed>;
+  /** For the first of kernels that run as one: the last of them, which shows where bindings end. */
+  readonly #lastOf = new Map<Kernel, Composed>();
+  /** Contents of the uniform that holds all sizes, and where each kernel's words are. */
+  readonly #sizes: ReturnType<typeof layOutSizes>;
   readonly #buffers: GPUBuffer[] = [];
   readonly #slots: readonly GPUBuffer[];
   readonly #constants = new Map<Tensor, GPUBuffer>();
@@ -109,7 +138,7 @@ class WebGpuExecutor implements Executor {
   readonly #outputs: readonly { readonly name: string; readonly node: Tensor; readonly offset: number }[];
   readonly #ring: StagingRing;
   readonly bytes: number;
-  #dispatches: Dispatch[] = [];
+  readonly #dispatches: Dispatch[] = [];
 
   constructor(
     device: WebGpuDevice,
@@ -120,13 +149,21 @@ class WebGpuExecutor implements Executor {
   ) {
     this.#device = device;
     this.#plan = plan;
+    this.#inspect = program.inspect;
     const { STORAGE, COPY_SRC, COPY_DST } = BufferUsage;
 
     this.#scalars = plan.order.filter((node) => node.op.name === 'hostScalar');
     const scalarIndex = new Map(this.#scalars.map((node, i) => [node, i]));
-    this.#composed = plan.kernels.map((kernel) => compose(kernel, plan, scalarIndex, device.adapter));
-
-    this.#sizes = layOutSizes(this.#composed, device.gpu.limits.minUniformBufferOffsetAlignment);
+    const composed = new Map(
+      [...plansIn(plan)].flatMap((each) =>
+        each.kernels
+          .filter((kernel) => !each.loops.has(kernel))
+          .map((kernel) => [kernel, compose(kernel, each, scalarIndex, device.adapter)] as const),
+      ),
+    );
+    this.#composed = composed;
+    if (!this.#inspect) this.#mergeUpdates(composed);
+    this.#sizes = layOutSizes(this.#composed.values(), device.gpu.limits.minUniformBufferOffsetAlignment);
 
     // Layout of the upload: scalars, then inputs, each where a binding may begin.
     const align = device.gpu.limits.minStorageBufferOffsetAlignment;
@@ -186,35 +223,88 @@ class WebGpuExecutor implements Executor {
     return buffer;
   }
 
-  /** Compile all pipelines at once and record the dispatches. */
-  async compile(): Promise<void> {
-    const { gpu } = this.#device;
-    const pipelines = Promise.all(this.#composed.map((composed) => this.#device.pipeline(composed)));
-    const { contents, offsets } = this.#sizes;
-    const uniforms = this.#create(contents.byteLength, BufferUsage.UNIFORM | BufferUsage.COPY_DST, 'sizes');
-    let uniform = 0;
-    const groups = this.#composed.map(({ bindings, name }) => {
-      const entries = bindings.map((b, binding): GPUBindGroupEntry => {
-        if (b.kind !== 'uniform') return { binding, resource: this.#resource(b.buffer) };
-        const size = uniformBytes(b.words);
-        return { binding, resource: { buffer: uniforms, offset: offsets[uniform++]!, size } };
-      });
-      return gpu.createBindGroup({ layout: this.#device.layout(bindings), entries, label: name });
-    });
-    gpu.queue.writeBuffer(uniforms, 0, contents);
-    this.#dispatches = (await pipelines).map((pipeline, i) => {
-      const { workgroups } = this.#composed[i]!;
-      const x = Math.min(workgroups, MAX_WORKGROUPS);
-      return { pipeline, bindGroup: groups[i]!, x, y: Math.ceil(workgroups / x) };
-    });
+  /** Let updates of parameters that lie side by side run as one dispatch. */
+  #mergeUpdates(composed: Map<Kernel, Composed>): void {
+    const limit = this.#device.gpu.limits.maxStorageBufferBindingSize;
+    const runs = mergeUpdates(this.#plan.kernels, composed, (value) => this.#address(value), limit);
+    for (const [first, { composed: whole, last, absorbed }] of runs) {
+      composed.set(first, whole);
+      this.#lastOf.set(first, last);
+      for (const kernel of absorbed) composed.delete(kernel);
+    }
   }
 
-  #resource(target: { readonly node: Tensor } | 'scalars'): GPUBufferBinding {
-    const scalarBytes = Math.max(16, Math.ceil(this.#scalars.length / 4) * 16);
-    if (target === 'scalars') return { buffer: this.#uploadBuffer, offset: 0, size: scalarBytes };
-    const node = this.#plan.updates.get(target.node) ?? target.node;
+  /** Compile all pipelines at once and record the dispatches. */
+  async compile(): Promise<void> {
+    const compiling = [...this.#composed].map(
+      async ([kernel, composed]) => [kernel, await this.#device.pipeline(composed)] as const,
+    );
+    const { contents } = this.#sizes;
+    const uniforms = this.#create(contents.byteLength, BufferUsage.UNIFORM | BufferUsage.COPY_DST, 'sizes');
+    this.#device.gpu.queue.writeBuffer(uniforms, 0, contents);
+    const pipelines = new Map(await Promise.all(compiling));
+    this.#record(this.#plan, (value) => this.#resource(value), pipelines, uniforms);
+  }
+
+  /** Append the dispatches of `plan`, loops run out, each with a bind group of its own. */
+  #record(
+    plan: Plan,
+    resolve: Resolve,
+    pipelines: ReadonlyMap<Kernel, GPUComputePipeline>,
+    uniforms: GPUBuffer,
+  ): void {
+    for (const kernel of plan.kernels) {
+      const loop = plan.loops.get(kernel);
+      if (loop) {
+        for (let step = 0; step < loop.steps; step++)
+          this.#record(loop.body, resolveInLoop(loop, step, resolve), pipelines, uniforms);
+        continue;
+      }
+      const composed = this.#composed.get(kernel);
+      if (!composed) continue; // runs with the kernel before it
+      const { bindings, name, workgroups } = composed;
+      const last = this.#lastOf.get(kernel)?.bindings;
+      const entries = bindings.map((b, binding): GPUBindGroupEntry => {
+        if (b.kind !== 'uniform') {
+          const [start, end] = [b, (last?.[binding] ?? b) as typeof b].map((each) => resolve(valueOf(each)));
+          return { binding, resource: { ...start!, size: end!.offset! + end!.size! - start!.offset! } };
+        }
+        const offset = this.#sizes.offsets.get(b.words)!;
+        return { binding, resource: { buffer: uniforms, offset, size: uniformBytes(b.words) } };
+      });
+      const layout = this.#device.layout(bindings);
+      const bindGroup = this.#device.gpu.createBindGroup({ layout, entries, label: name });
+      const x = Math.min(workgroups, MAX_WORKGROUPS);
+      this.#dispatches.push({ pipeline: pipelines.get(kernel)!, bindGroup, x, y: Math.ceil(workgroups / x) });
+    }
+  }
+
+  /** The same as `#resource` before there are buffers. */
+  #address(value: Tensor | 'scalars'): Address {
+    if (value === 'scalars') return { home: value, offset: 0, bytes: 0 };
+    const node = this.#plan.updates.get(value) ?? value;
+    const bytes = paddedBytes(node);
+    const place = node instanceof Parameter ? this.#device.placeOf(node) : undefined;
+    if (place) return { home: place.arena, offset: place.offset, bytes };
+    const block = this.#plan.blocks.find(({ offsets }) => offsets.has(node));
+    return { home: block ?? node, offset: block?.offsets.get(node) ?? 0, bytes };
+  }
+
+  #resource(value: Tensor | Scratch | 'scalars'): GPUBufferBinding {
+    if (value === 'scalars') {
+      const size = Math.max(16, Math.ceil(this.#scalars.length / 4) * 16);
+      return { buffer: this.#uploadBuffer, offset: 0, size };
+    }
+    if (!(value instanceof Tensor))
+      return { buffer: this.#slots[this.#plan.slotOf.get(value)!]!, offset: 0, size: value.bytes };
+    const node = this.#plan.updates.get(value) ?? value;
     const size = paddedBytes(node);
-    if (node instanceof Parameter) return { buffer: this.#device.storageOf(node)!.buffer, offset: 0, size };
+    if (node instanceof Parameter) {
+      const { buffer, offset } = this.#device.storageOf(node)!;
+      return { buffer, offset, size };
+    }
+    const block = this.#plan.blocks.find(({ offsets }) => offsets.has(node));
+    if (block) return { ...this.#resource(block), offset: block.offsets.get(node)!, size };
     if (node.op.name === 'input')
       return { buffer: this.#uploadBuffer, offset: this.#inputOffset.get(node.attrs.name)!, size };
     const buffer = this.#constants.get(node) ?? this.#slots[this.#plan.slotOf.get(node) ?? -1];
@@ -237,17 +327,12 @@ class WebGpuExecutor implements Executor {
     }
     gpu.queue.writeBuffer(this.#uploadBuffer, 0, this.#upload);
 
+    if (this.#inspect) await this.#runChecked(this.#inspect, inputs, scalars);
     const encoder = gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const { pipeline, bindGroup, x, y } of this.#dispatches) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(x, y);
-    }
-    pass.end();
+    if (!this.#inspect) encodePass(encoder, this.#dispatches);
     for (const { node, offset } of this.#outputs) {
-      const { buffer } = this.#resource({ node });
-      encoder.copyBufferToBuffer(buffer, 0, slot.buffer, offset, node.size * BYTES_PER_ELEMENT);
+      const { buffer, offset: from = 0 } = this.#resource(node);
+      encoder.copyBufferToBuffer(buffer, from, slot.buffer, offset, node.size * BYTES_PER_ELEMENT);
     }
     gpu.queue.submit([encoder.finish()]);
     this.#ring.map(slot);
@@ -256,8 +341,34 @@ class WebGpuExecutor implements Executor {
     );
   }
 
+  /** Run all dispatches, one by one. */
+  #runChecked(
+    inspect: Inspections,
+    inputs: ReadonlyMap<string, TypedArray>,
+    scalars: Float32Array,
+  ): Promise<void> {
+    const { gpu } = this.#device;
+    const given = new Map<Tensor, TypedArray>(
+      this.#scalars.map((node, i) => [node, scalars.slice(i, i + 1)]),
+    );
+    for (const node of this.#plan.order) {
+      if (node.op.name !== 'input') continue;
+      const data = inputs.get(node.attrs.name)!;
+      given.set(node, node.dtype === 'bool' ? data.map((x) => Number(x !== 0)) : data);
+    }
+    const dispatches = this.#dispatches.values();
+    const runNext = () => {
+      const encoder = gpu.createCommandEncoder();
+      encodePass(encoder, [dispatches.next().value!]);
+      gpu.queue.submit([encoder.finish()]);
+    };
+    const resolve: Resolve = (value) => this.#resource(value);
+    return runChecked({ device: this.#device, plan: this.#plan, inspect, resolve, runNext }, given);
+  }
+
   print(): string {
-    return `${printPlan(this.#plan)}\n${this.bytes} bytes without parameters, on ${this.#device.name}`;
+    const merged = this.#lastOf.size > 0 ? `\n${this.#dispatches.length} after merging updates` : '';
+    return `${printPlan(this.#plan)}${merged}\n${this.bytes} bytes without parameters, on ${this.#device.name}`;
   }
 
   release(): void {

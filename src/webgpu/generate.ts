@@ -179,15 +179,17 @@ export class Generator {
   }
 
   #compute(nodes: readonly Tensor[], values: Map<Tensor, string>, width: Width): string[] {
-    return nodes.map((node) => {
-      const name = `v${values.size}`;
+    // Users have their own copies of cheap values; those in the same kernel share one after all.
+    const names = new Map<string, string>();
+    for (const node of nodes) {
       const expression =
         node.op.kind === 'indexed'
           ? this.#indexed(node, values, width)
           : this.#pointwise(node, values, width);
-      values.set(node, name);
-      return `  let ${name} = ${expression};`;
-    });
+      if (!names.has(expression)) names.set(expression, `v${names.size}`);
+      values.set(node, names.get(expression)!);
+    }
+    return [...names].map(([expression, name]) => `  let ${name} = ${expression};`);
   }
 
   #store(node: Tensor, value: string, width: Width): string[] {
@@ -504,6 +506,7 @@ const POINTWISE: Readonly<Record<PointwiseName, Expression>> = {
   copy: ([a]) => a!,
   assign: ([a]) => a!,
   detach: ([a]) => a!,
+  customVjp: ([y]) => y!,
   cast: ([a], node, width) => castTo(a!, node.inputs[0]!.dtype, node.dtype, width),
   add: infix('+'),
   sub: infix('-'),

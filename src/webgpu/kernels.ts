@@ -1,13 +1,19 @@
 import argmax from '../../shaders/argmax.wgsl';
+import attention from '../../shaders/attention.wgsl';
+import attentionKeyValueGrad from '../../shaders/attention_key_value_grad.wgsl';
+import attentionQueryGrad from '../../shaders/attention_query_grad.wgsl';
 import avgPool2d from '../../shaders/avg_pool2d.wgsl';
 import avgPool2dGrad from '../../shaders/avg_pool2d_grad.wgsl';
 import conv2d from '../../shaders/conv2d.wgsl';
 import conv2dAny from '../../shaders/conv2d_any.wgsl';
 import conv2dWeightGrad from '../../shaders/conv2d_weight_grad.wgsl';
 import embeddingGrad from '../../shaders/embedding_grad.wgsl';
+import attentionCommon from '../../shaders/lib/attention_common.wgsl';
 import lanesOfScalar from '../../shaders/lib/lanes_of_scalar.wgsl';
 import lanesOfVector from '../../shaders/lib/lanes_of_vector.wgsl';
 import matmulOperands from '../../shaders/lib/matmul_operands.wgsl';
+import quadOfFourRows from '../../shaders/lib/quad_of_four_rows.wgsl';
+import quadOfOneRow from '../../shaders/lib/quad_of_one_row.wgsl';
 import reduceMax from '../../shaders/lib/reduce_max.wgsl';
 import reduceSum from '../../shaders/lib/reduce_sum.wgsl';
 import storeScalar from '../../shaders/lib/store_scalar.wgsl';
@@ -24,8 +30,20 @@ import reduceColumns from '../../shaders/reduce_columns.wgsl';
 import reduceRows from '../../shaders/reduce_rows.wgsl';
 import reduceRowsSerial from '../../shaders/reduce_rows_serial.wgsl';
 import scatterAdd from '../../shaders/scatter_add.wgsl';
+import upsample from '../../shaders/upsample.wgsl';
+import upsampleGrad from '../../shaders/upsample_grad.wgsl';
 import { sizeOf, type DType, type Tensor } from '../graph/index.ts';
-import { imageSizes, kernelSizes, matmulSizes, type ConvAttrs, type PoolAttrs } from '../ops/index.ts';
+import {
+  attentionSizes,
+  imageSizes,
+  kernelSizes,
+  matmulSizes,
+  upsampleGrid,
+  type AttentionAttrs,
+  type ConvAttrs,
+  type PoolAttrs,
+  type UpsampleAttrs,
+} from '../ops/index.ts';
 import type { KernelName, PrimitiveAttrs } from '../ops/primitives.ts';
 import type { View } from '../plan/index.ts';
 import type { Width } from './generate.ts';
@@ -192,6 +210,9 @@ export const kernels: { readonly [Name in KernelName]: Choose<PrimitiveAttrs[Nam
   avgPool2dGrad: (node, attrs) =>
     pool(avgPool2dGrad, node, node, node.inputs[0]!, attrs, [0], { COUNT_PAD: attrs.countIncludePad }),
 
+  upsample: (node, attrs) => resample(upsample, node, attrs),
+  upsampleGrad: (node, attrs) => resample(upsampleGrad, node, attrs),
+
   scatterAdd(node, { axis, size }) {
     const { length, inner } = middleAxis(node.inputs[0]!, [axis]);
     return {
@@ -204,6 +225,13 @@ export const kernels: { readonly [Name in KernelName]: Choose<PrimitiveAttrs[Nam
       epilogueWidth: 1,
     };
   },
+  attention: (node, attrs, views, adapter) =>
+    attentionKernel(attention, node, attrs, views, adapter, { q: 0, k: 1, v: 2 }, 3),
+  attentionQueryGrad: (node, attrs, views, adapter) =>
+    attentionKernel(attentionQueryGrad, node, attrs, views, adapter, { q: 0, k: 1, v: 2, dy: 4 }, 5),
+  attentionKeyValueGrad: (node, attrs, views, adapter) =>
+    attentionKernel(attentionKeyValueGrad, node, attrs, views, adapter, { q: 0, k: 1, v: 2, dy: 3 }, 5),
+
   embeddingGrad: (node) => ({
     shader: embeddingGrad,
     libraries: [],
@@ -214,6 +242,66 @@ export const kernels: { readonly [Name in KernelName]: Choose<PrimitiveAttrs[Nam
     epilogueWidth: 1,
   }),
 };
+
+/** How an attention kernel finds its rows: names of the operands in its Sizes, and their positions among the inputs. */
+function attentionKernel(
+  shader: ShaderSource,
+  node: Tensor,
+  { causal, scale }: AttentionAttrs,
+  views: readonly View[],
+  adapter: Adapter,
+  rowsOf: Readonly<Record<string, number>>,
+  maskPosition: number,
+): KernelSpec {
+  const { batch, heads, queries, keys, width } = attentionSizes(node.inputs[0]!, node.inputs[1]!);
+  const ownQueries = shader !== attentionKeyValueGrad;
+  const ownRows = ownQueries ? queries : keys;
+  // Four rows share what is loaded of the streamed ones, which is what counts where a load costs more than arithmetic.
+  // On a GPU one row leaves more invocations, and registers for whole rows of sums.
+  const rows = adapter.software && ownRows >= 4 ? 4 : 1;
+  const tiles = ceilDiv(ownRows, rows);
+  const count = batch * heads * tiles;
+  const mask = node.inputs[maskPosition];
+  const maskStride = (axis: number) =>
+    !mask || mask.shape[axis] === 1 ? 0 : sizeOf(mask.shape.slice(axis + 1));
+  const operands = Array.from({ length: maskPosition }, (_, i) => i);
+  return {
+    shader,
+    libraries: [attentionCommon, rows === 4 ? quadOfFourRows : quadOfOneRow],
+    constants: {
+      VECTORS: width / 4,
+      SCALE: scale.toExponential(),
+      CAUSAL: causal,
+      MASKED: mask !== undefined,
+      OWN_QUERIES: ownQueries,
+    },
+    sizes: {
+      heads,
+      tiles,
+      count,
+      queries,
+      keys,
+      ...Object.fromEntries(
+        Object.entries(rowsOf).flatMap(([name, position]) => {
+          const { shape, strides, offset } = views[position]!;
+          const strideOf = (axis: number) => (shape[axis] === 1 ? 0 : strides[axis]! / 4);
+          return [
+            [`${name}_offset`, offset / 4],
+            ...['batch', 'head', 'row'].map((axis, i) => [`${name}_${axis}`, strideOf(i)] as const),
+          ];
+        }),
+      ),
+      mask_batch: maskStride(0),
+      mask_head: maskStride(1),
+      mask_query: maskStride(2),
+      mask_key: maskStride(3),
+    },
+    workgroups: ceilDiv(count, WORKGROUP),
+    // Without a mask, its binding takes some other buffer.
+    operands: [...operands, mask ? maskPosition : 0],
+    epilogueWidth: 1,
+  };
+}
 
 /** x seen as [outer, length, inner] around the neighbouring axes that are reduced. */
 function middleAxis(x: Tensor, axes: readonly number[]): { outer: number; length: number; inner: number } {
@@ -430,6 +518,36 @@ function pool(
     },
     workgroups: ceilDiv(count, WORKGROUP),
     operands,
+    epilogueWidth: width,
+  };
+}
+
+/** Upsampling and its adjoint. */
+function resample(shader: ShaderSource, node: Tensor, attrs: UpsampleAttrs): KernelSpec {
+  const { c } = imageSizes(node, true);
+  const width = widthOf(c);
+  const [vertical, horizontal] = [upsampleGrid(attrs, 0), upsampleGrid(attrs, 1)];
+  const count = node.size / width;
+  return {
+    shader,
+    libraries: [],
+    constants: { V: width === 4 ? 'vec4f' : 'f32', WIDTH: `${width}u`, BILINEAR: attrs.mode === 'bilinear' },
+    sizes: {
+      count,
+      in_h: attrs.inputSize[0],
+      in_w: attrs.inputSize[1],
+      out_h: attrs.outputSize[0],
+      out_w: attrs.outputSize[1],
+      channels: c / width,
+      step_y: vertical.step,
+      step_x: horizontal.step,
+      start_y: vertical.start,
+      start_x: horizontal.start,
+      unit_y: vertical.unit,
+      unit_x: horizontal.unit,
+    },
+    workgroups: ceilDiv(count, WORKGROUP),
+    operands: [0],
     epilogueWidth: width,
   };
 }

@@ -1,5 +1,6 @@
 import { conv1d, conv2d, convTranspose2d, fill, HostRandom, maxPool2d, nn } from '../../src/index.ts';
 import { activation } from './activations.ts';
+import { attentionLayer } from './attention.ts';
 import { Attrs, MissingError } from './case.ts';
 
 /** One case of a JSON file of the group `init`: its name, and a check that returns what is wrong. */
@@ -156,8 +157,30 @@ function makeLayer([type, ...rest]: LayerSpec): SummaryInput {
           input: [1, a, kh, kw],
         };
       }
+      case 'rnn':
+      case 'lstm':
+      case 'gru': {
+        const settings = {
+          numLayers: options.get('layers', 1),
+          bidirectional: options.get('bidirectional', false),
+        };
+        const Layer = { rnn: nn.RNN, lstm: nn.LSTM, gru: nn.GRU }[type];
+        return { module: new Layer(a, b, settings), input: [1, 1, a] };
+      }
+      case 'conv1d':
+        return { module: new nn.Conv1d(a, b, c as number), input: [1, a, c as number] };
+      case 'conv_transpose2d':
+        return { module: new nn.ConvTranspose2d(a, b, c), input: [1, a, 1, 1] };
+      case 'batch_norm':
+        return { module: new nn.BatchNorm1d(a), input: [1, a] };
+      case 'layer_norm':
+        return { module: new nn.LayerNorm(rest[0] as number[]), input: [1, ...(rest[0] as number[])] };
       case 'embedding':
         return { module: new nn.Embedding(a, b), input: [1], dtype: 'i32' };
+      case 'multi_head_attention':
+      case 'transformer_encoder_layer':
+      case 'transformer_decoder_layer':
+        return { module: attentionLayer(type, a, options), input: [1, 1, a] };
       case 'relu':
       case 'tanh':
       case 'sigmoid':

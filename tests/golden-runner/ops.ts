@@ -1,30 +1,12 @@
 import * as C from '../../src/index.ts';
-import { compile, grad, nn, Parameter, type Device, type Tensor } from '../../src/index.ts';
+import { compile, grad, metrics, nn, Parameter, type Device, type Tensor } from '../../src/index.ts';
+import { currentTrace } from '../../src/graph/index.ts';
 import { asInputs, MissingError, withPrefix, type Attrs, type Results, type TensorCase } from './case.ts';
+import { Operands, type Formula } from './formula.ts';
+import { attentionFormulas } from './attention.ts';
+import { recurrentFormulas } from './recurrent.ts';
 
 type Pair = readonly [number, number];
-
-/** Inputs and parameters of a case by name; asking for one that the case lacks is an error of the table. */
-class Operands {
-  readonly #tensors: ReadonlyMap<string, Tensor>;
-
-  constructor(tensors: ReadonlyMap<string, Tensor>) {
-    this.#tensors = tensors;
-  }
-
-  get(name: string): Tensor {
-    const tensor = this.#tensors.get(name);
-    if (!tensor) throw new Error(`the case has no tensor ${name}`);
-    return tensor;
-  }
-
-  orNull(name: string): Tensor | null {
-    return this.#tensors.get(name) ?? null;
-  }
-}
-
-/** A case's formula in the library's public functions: outputs by name. */
-type Formula = (operands: Operands, attrs: Attrs) => Readonly<Record<string, Tensor>>;
 
 const unary =
   (f: (x: Tensor) => Tensor): Formula =>
@@ -64,6 +46,8 @@ const regressionLoss =
 
 /** Golden operation → formula. What is not here is missing. */
 const formulas: Readonly<Record<string, Formula>> = {
+  ...recurrentFormulas,
+  ...attentionFormulas,
   matmul: (t, attrs) => ({
     y: C.matmul(t.get('a'), t.get('b'), {
       transposeA: attrs.get('transpose_a', false),
@@ -159,6 +143,39 @@ const formulas: Readonly<Record<string, Formula>> = {
     }),
   }),
   global_avg_pool2d: unary(C.globalAvgPool2d),
+  upsample_nearest2d: (t, attrs) => ({ y: C.upsample(t.get('x'), { scale: attrs.get<Pair>('scale') }) }),
+  upsample_bilinear2d: (t, attrs) => ({
+    y: C.upsample(t.get('x'), {
+      scale: attrs.get<Pair>('scale'),
+      mode: 'bilinear',
+      alignCorners: attrs.get('align_corners'),
+    }),
+  }),
+  max_unpool2d: (t, attrs) => ({
+    y: C.maxUnpool2d(t.get('x'), t.get('index'), attrs.get<Pair>('kernel'), {
+      outputSize: attrs.get<Pair>('output_size'),
+    }),
+  }),
+  batch_norm(t, attrs) {
+    const x = t.get('x');
+    const Norm = x.rank === 4 ? nn.BatchNorm2d : nn.BatchNorm1d;
+    const module = new Norm(x.shape[1]!, { eps: attrs.get('eps'), momentum: attrs.get('momentum') });
+    // The module itself, with the tensors of the case for its parameters.
+    Object.assign(module, {
+      weight: t.get('weight'),
+      bias: t.get('bias'),
+      running_mean: t.get('running_mean'),
+      running_var: t.get('running_var'),
+    });
+    const y = module.train(attrs.get('training')).forward(x);
+    const [mean, variance] = currentTrace('golden').updates.splice(0);
+    return mean && variance ? { y, running_mean: mean[1], running_var: variance[1] } : { y };
+  },
+  layer_norm: (t, attrs) => ({
+    y: C.layerNorm(t.get('x'), attrs.get<number[]>('normalized_shape'), t.get('weight'), t.get('bias'), {
+      eps: attrs.get('eps'),
+    }),
+  }),
   // The library's dropout draws its own mask; this is its formula with the mask given.
   dropout: (t, attrs) => ({
     y: C.mul(t.get('x'), C.mul(C.cast(t.get('mask'), 'f32'), 1 / (1 - attrs.get<number>('p')))),
@@ -196,6 +213,20 @@ const formulas: Readonly<Record<string, Formula>> = {
   kl_standard_normal: (t, attrs) => ({
     loss: nn.klStandardNormal(t.get('mu'), t.get('log_var'), lossOptions(attrs)),
   }),
+
+  accuracy: (t, attrs) => ({
+    accuracy: metrics.accuracy(t.get('logits'), t.get('target'), { topK: attrs.get('top_k') }),
+  }),
+  perplexity(t, attrs) {
+    const ignoreIndex = attrs.get<number | null>('ignore_index', null);
+    return {
+      perplexity: metrics.perplexity(
+        t.get('logits'),
+        t.get('target'),
+        ignoreIndex === null ? {} : { ignoreIndex },
+      ),
+    };
+  },
 
   clip_grad_norm(t, attrs) {
     const grads = Array.from({ length: attrs.get('n') }, (_, i) => t.get(`g${i}`));

@@ -1,4 +1,4 @@
-import { compile, nn, optim, Parameter, type Device } from '../../src/index.ts';
+import { add, compile, grad, nn, optim, Parameter, type Device, type Tensor } from '../../src/index.ts';
 import { Attrs, MissingError, withPrefix, type Results, type TensorCase } from './case.ts';
 
 const adamOptions = (attrs: Attrs) => ({
@@ -9,6 +9,21 @@ const adamOptions = (attrs: Attrs) => ({
 
 type AnyOptimizer = optim.Optimizer<optim.OptimizerOptions>;
 
+/** A plain step along the gradient and that of the penalty λ ‖p‖₁, as a loss with `l1Penalty` has it. */
+class SgdWithL1 extends optim.SGD {
+  readonly #lambda: number;
+
+  constructor(params: readonly Parameter[], attrs: Attrs) {
+    super(params, { lr: attrs.get('lr') });
+    this.#lambda = attrs.get('l1');
+  }
+
+  override update(grads: readonly Tensor[]) {
+    const ofPenalty = grad(nn.l1Penalty(this.params, this.#lambda), this.params);
+    return super.update(grads.map((g, i) => add(g, ofPenalty[i]!)));
+  }
+}
+
 const optimizers: Readonly<Record<string, (params: readonly Parameter[], attrs: Attrs) => AnyOptimizer>> = {
   sgd: (params, attrs) =>
     new optim.SGD(params, {
@@ -17,10 +32,21 @@ const optimizers: Readonly<Record<string, (params: readonly Parameter[], attrs: 
       nesterov: attrs.get('nesterov', false),
       weightDecay: attrs.get('weight_decay', 0),
     }),
+  sgd_l1: (params, attrs) => new SgdWithL1(params, attrs),
+  sgd_momentum_ema: (params, attrs) =>
+    new optim.SGD(params, { lr: attrs.get('lr'), momentum: attrs.get('momentum'), ema: true }),
   adam: (params, attrs) =>
     new optim.Adam(params, { ...adamOptions(attrs), weightDecay: attrs.get('weight_decay', 0) }),
   adamw: (params, attrs) =>
     new optim.AdamW(params, { ...adamOptions(attrs), weightDecay: attrs.get('weight_decay', 0.01) }),
+  rmsprop: (params, attrs) =>
+    new optim.RMSprop(params, {
+      lr: attrs.get('lr'),
+      alpha: attrs.get('alpha'),
+      eps: attrs.get('eps'),
+      momentum: attrs.get('momentum', 0),
+      centered: attrs.get('centered', false),
+    }),
   adam_eps_inside: (params, attrs) => new optim.Adam(params, { ...adamOptions(attrs), epsInsideSqrt: true }),
 };
 

@@ -2,6 +2,7 @@ import type { Device } from '../../src/index.ts';
 import { parseCase, MissingError, type Backend, type IndexEntry, type TensorCase } from './case.ts';
 import { compare, type Worst } from './compare.ts';
 import { jsonCases } from './init.ts';
+import { hostMetrics, runHostMetric } from './metrics.ts';
 import { runOp } from './ops.ts';
 import { runOptimizer } from './optim.ts';
 import { runTraining } from './train.ts';
@@ -30,6 +31,7 @@ export async function readIndex(read: ReadFile): Promise<IndexEntry[]> {
 
 function computation(golden: TensorCase) {
   if (golden.op.startsWith('train_')) return runTraining;
+  if (golden.op in hostMetrics) return runHostMetric;
   return golden.tensors.has('out.trajectory') ? runOptimizer : runOp;
 }
 

@@ -1,23 +1,23 @@
 import {
   add,
   compile,
-  convTranspose2d,
   type data,
   exp,
   flatten,
   fill,
+  globalAvgPool2d,
   grad,
   mul,
   neg,
   nn,
   Parameter,
   relu,
+  reshape,
   slice,
   square,
   sub,
   sum,
   tanh,
-  type ConvOptions,
   type Device,
   type InputTensors,
   type Signature,
@@ -26,13 +26,15 @@ import {
   type Update,
 } from '../../src/index.ts';
 import { activation } from './activations.ts';
+import { attentionTrainings } from './attention.ts';
 import { asInputs, Attrs, MissingError, withPrefix, type Results, type TensorCase } from './case.ts';
 import { makeOptimizer } from './optim.ts';
+import { recurrentLayer } from './recurrent.ts';
 
 type Batch = InputTensors<Signature>;
 
 /** A model whose parameters have the names of the case, and its losses; `loss` is the one to minimise. */
-interface Training {
+export interface Training {
   readonly model: nn.Module;
   losses(batch: Batch): { readonly loss: Tensor } & Readonly<Record<string, Tensor>>;
 }
@@ -139,6 +141,60 @@ class LeNet extends nn.Module {
   }
 }
 
+class ResNetBlock extends nn.Module {
+  readonly conv1: nn.Conv2d;
+  readonly bn1: nn.BatchNorm2d;
+  readonly conv2: nn.Conv2d;
+  readonly bn2: nn.BatchNorm2d;
+  readonly skip: nn.Conv2d | null;
+  readonly skipbn: nn.BatchNorm2d | null;
+
+  constructor(inChannels: number, channels: number, stride: number) {
+    super();
+    const projects = stride !== 1 || inChannels !== channels;
+    this.conv1 = new nn.Conv2d(inChannels, channels, 3, { stride, padding: 1, bias: false });
+    this.bn1 = new nn.BatchNorm2d(channels);
+    this.conv2 = new nn.Conv2d(channels, channels, 3, { padding: 1, bias: false });
+    this.bn2 = new nn.BatchNorm2d(channels);
+    this.skip = projects ? new nn.Conv2d(inChannels, channels, 1, { stride, bias: false }) : null;
+    this.skipbn = projects ? new nn.BatchNorm2d(channels) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    const f = new nn.Sequential(this.conv1, this.bn1, new nn.ReLU(), this.conv2, this.bn2);
+    const shortcut = this.skip ? new nn.Sequential(this.skip, this.skipbn!) : new nn.Identity();
+    return relu(new nn.Residual(f, shortcut).forward(x));
+  }
+}
+
+class ResNet extends nn.Module {
+  readonly stem: nn.Conv2d;
+  readonly bn: nn.BatchNorm2d;
+  readonly block1: ResNetBlock;
+  readonly block2: ResNetBlock;
+  readonly fc: nn.Linear;
+
+  constructor(channels: number, width1: number, width2: number, classes: number) {
+    super();
+    this.stem = new nn.Conv2d(channels, width1, 3, { padding: 1, bias: false });
+    this.bn = new nn.BatchNorm2d(width1);
+    this.block1 = new ResNetBlock(width1, width1, 1);
+    this.block2 = new ResNetBlock(width1, width2, 2);
+    this.fc = new nn.Linear(width2, classes);
+  }
+
+  forward(x: Tensor): Tensor {
+    const h = this.block2.forward(this.block1.forward(relu(this.bn.forward(this.stem.forward(x)))));
+    return this.fc.forward(flatten(globalAvgPool2d(h)));
+  }
+}
+
+function resNet(attrs: Attrs): Training {
+  const widths = [attrs.get<number>('width1'), attrs.get<number>('width2')] as const;
+  const model = new ResNet(attrs.get('channels'), ...widths, attrs.get('classes'));
+  return { model, losses: ({ x, y }) => ({ loss: nn.crossEntropy(model.forward(x!), y!) }) };
+}
+
 function lenet(attrs: Attrs): Training {
   const model = new LeNet(attrs);
   return { model, losses: ({ x, y }) => ({ loss: nn.crossEntropy(model.forward(x!), y!) }) };
@@ -165,36 +221,19 @@ function autoencoder(attrs: Attrs): Training {
   return { model, losses: ({ x }) => ({ loss: nn.mse(model.forward(x!), x!) }) };
 }
 
-class ConvTranspose2d extends nn.Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter;
-  readonly #options: ConvOptions;
-
-  constructor(inChannels: number, outChannels: number, kernel: number, options: ConvOptions) {
-    super();
-    this.weight = new Parameter([inChannels, outChannels, kernel, kernel], nn.init.zeros);
-    this.bias = new Parameter([outChannels], nn.init.zeros);
-    this.#options = options;
-  }
-
-  forward(x: Tensor): Tensor {
-    return convTranspose2d(x, this.weight, this.bias, this.#options);
-  }
-}
-
 class ConvAutoencoder extends nn.Module {
   readonly enc1: nn.Conv2d;
   readonly enc2: nn.Conv2d;
-  readonly dec1: ConvTranspose2d;
-  readonly dec2: ConvTranspose2d;
+  readonly dec1: nn.ConvTranspose2d;
+  readonly dec2: nn.ConvTranspose2d;
 
   constructor(channels: number, width: number) {
     super();
     const options = { stride: 2, padding: 1 };
     this.enc1 = new nn.Conv2d(channels, width, 3, options);
     this.enc2 = new nn.Conv2d(width, width, 3, options);
-    this.dec1 = new ConvTranspose2d(width, width, 4, options);
-    this.dec2 = new ConvTranspose2d(width, channels, 4, options);
+    this.dec1 = new nn.ConvTranspose2d(width, width, 4, options);
+    this.dec2 = new nn.ConvTranspose2d(width, channels, 4, options);
   }
 
   forward(x: Tensor): Tensor {
@@ -248,14 +287,74 @@ function vae(attrs: Attrs): Training {
   };
 }
 
+class RecurrentClassifier extends Named {
+  readonly rnn: ReturnType<typeof recurrentLayer>;
+  readonly fc: nn.Linear;
+
+  constructor(attrs: Attrs) {
+    super();
+    this.rnn = recurrentLayer(attrs.get('cell'), attrs.get('in'), attrs);
+    const directions = attrs.get('bidirectional') ? 2 : 1;
+    this.fc = new nn.Linear(directions * attrs.get<number>('hidden'), attrs.get('out'));
+  }
+}
+
+function recurrent(attrs: Attrs): Training {
+  const model = new RecurrentClassifier(attrs);
+  const manyToMany = attrs.get<boolean>('many_to_many');
+  return {
+    model,
+    losses({ x, y }) {
+      const h = model.rnn.forward(x!);
+      const last = slice(h, [null, [-1]]);
+      const read = manyToMany ? h : reshape(last, [h.shape[0]!, h.shape[2]!]);
+      return { loss: nn.crossEntropy(model.fc.forward(read), y!) };
+    },
+  };
+}
+
+class Seq2Seq extends Named {
+  readonly src_emb: nn.Embedding;
+  readonly tgt_emb: nn.Embedding;
+  readonly encoder: nn.LSTM;
+  readonly decoder: nn.LSTM;
+  readonly fc: nn.Linear;
+
+  constructor(attrs: Attrs) {
+    super();
+    const [embed, hidden] = [attrs.get<number>('embed'), attrs.get<number>('hidden')];
+    this.src_emb = new nn.Embedding(attrs.get('src_vocab'), embed);
+    this.tgt_emb = new nn.Embedding(attrs.get('tgt_vocab'), embed);
+    this.encoder = new nn.LSTM(embed, hidden);
+    this.decoder = new nn.LSTM(embed, hidden);
+    this.fc = new nn.Linear(hidden, attrs.get('tgt_vocab'));
+  }
+}
+
+function seq2seqLstm(attrs: Attrs): Training {
+  const model = new Seq2Seq(attrs);
+  return {
+    model,
+    losses({ src, tgt_in, tgt_out }) {
+      const { h, c } = model.encoder.unroll(model.src_emb.forward(src!));
+      const { output } = model.decoder.unroll(model.tgt_emb.forward(tgt_in!), { h, c });
+      return { loss: nn.crossEntropy(model.fc.forward(output), tgt_out!) };
+    },
+  };
+}
+
 const trainings: Readonly<Record<string, (attrs: Attrs) => Training>> = {
   train_mlp_classifier: mlpClassifier,
   train_mlp_heteroscedastic: mlpHeteroscedastic,
   train_residual_mlp: residualMlp,
   train_lenet: lenet,
+  train_resnet: resNet,
   train_autoencoder: autoencoder,
   train_conv_autoencoder: convAutoencoder,
   train_vae: vae,
+  train_recurrent: recurrent,
+  train_seq2seq_lstm: seq2seqLstm,
+  ...attentionTrainings,
 };
 
 type OptimizerAttrs = Readonly<Record<string, { name: string; params: string[] }>>;
@@ -308,8 +407,11 @@ async function finalState(model: nn.Module, device: Device): Promise<Results> {
 }
 
 async function writeInitial(model: nn.Module, device: Device, golden: TensorCase): Promise<void> {
-  const initial = withPrefix(golden, 'param');
-  await model.writeState(device, new Map([...initial].map(([name, { data }]) => [name, data])));
+  const initial = [...withPrefix(golden, 'param')].map(([name, { data }]) => [name, data] as const);
+  // The cases leave out running statistics, which start as PyTorch's do.
+  const state = model.state();
+  const buffers = [...(await model.readState(device))].filter(([name]) => !state.get(name)!.trainable);
+  await model.writeState(device, new Map([...buffers, ...initial]));
 }
 
 /** Fixed batches stacked on a leading axis: the shapes of one, and the data of batch number i. */

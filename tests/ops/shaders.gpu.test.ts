@@ -6,6 +6,7 @@ import {
   abs,
   argmax,
   avgPool2d,
+  bool,
   cast,
   concat,
   conv1d,
@@ -30,6 +31,7 @@ import {
   pad,
   pow,
   randomBits,
+  scaledDotProductAttention,
   slice,
   softmax,
   softplus,
@@ -40,6 +42,7 @@ import {
   transpose,
   u32,
   uniform,
+  upsample,
   webgpu,
   where,
   type Signature,
@@ -49,6 +52,7 @@ import {
 } from '../../src/index.ts';
 import type { Program } from '../../src/graph/index.ts';
 import type { InputTensors } from '../../src/compile.ts';
+import type { Plan } from '../../src/plan/index.ts';
 import { compose, type Composed } from '../../src/webgpu/compose.ts';
 import type { Adapter } from '../../src/webgpu/kernels.ts';
 import { allCases, inputsOf, resultAndGradients, tensorsOf } from '../case-program.ts';
@@ -75,11 +79,19 @@ type Chosen = Composed & { readonly chosenFor: Adapter[] };
 
 /** The kernels of a program for each kind of adapter, each text once. */
 function composeAll(program: Program, known = new Map<string, Chosen>()): Map<string, Chosen> {
-  const plan = planOf(program);
+  return composePlan(planOf(program), known);
+}
+
+function composePlan(plan: Plan, known: Map<string, Chosen>): Map<string, Chosen> {
   const scalars = plan.order.filter((node) => node.op.name === 'hostScalar');
   const scalarIndex = new Map(scalars.map((node, i) => [node, i]));
   for (const adapter of ADAPTERS) {
     for (const kernel of plan.kernels) {
+      const loop = plan.loops.get(kernel);
+      if (loop) {
+        composePlan(loop.body, known);
+        continue;
+      }
       const text = compose(kernel, plan, scalarIndex, adapter);
       const chosen = known.get(text.code);
       if (chosen) chosen.chosenFor.push(adapter);
@@ -169,6 +181,14 @@ for (const [k, stride, padding] of [
     );
   }
 }
+for (const channels of [4, 3]) {
+  for (const mode of ['nearest', 'bilinear'] as const) {
+    add(`${mode} upsampling, ${channels} channels`, { x: f32(2, channels, 5, 4) }, ({ x }) => {
+      const y = upsample(x, { scale: [2, 3], mode });
+      return { outputs: { y, ...gradients(y, [x]) } };
+    });
+  }
+}
 for (const [inC, outC, groups, stride, dilation] of [
   [4, 8, 1, 1, 1],
   [4, 8, 1, 2, 1],
@@ -246,6 +266,16 @@ add('functions', { x: f32(10, 7), y: f32(10, 7) }, ({ x, y }) => ({
     scalars: stack([hostScalar('a', () => 1), hostScalar('b', () => 2)]),
   },
 }));
+for (const [name, causal, masked] of [
+  ['attention', false, false],
+  ['causal and masked attention', true, true],
+] as const) {
+  const heads = f32(2, 2, 5, 8);
+  add(name, { q: heads, k: heads, v: heads, keyValid: bool(2, 5) }, ({ q, k, v, keyValid }) => {
+    const y = scaledDotProductAttention(q, k, v, { causal, ...(masked ? { keyValid } : {}) });
+    return { outputs: { y, ...gradients(y, [q, k, v]) } };
+  });
+}
 add('random draws', {}, () => ({
   outputs: {
     u: uniform([10, 3]),

@@ -5,6 +5,7 @@ import {
   compile,
   constant,
   cpu,
+  detach,
   grad,
   mul,
   square,
@@ -18,12 +19,19 @@ import { allCases, inputsOf, tensorsOf, weightsFor, wrtOf } from '../case-progra
 import { normal } from '../inputs.ts';
 import { caseName, type OpCase } from '../op-cases.ts';
 
-/** Step of the central differences, in float64: their own error is about step² = 1e-8 of the third derivative. */
-const STEP = 1e-4;
-/** Largest accepted |analytic − numeric| / Σ |terms|: the differences' error, with room for third derivatives of 100. */
+/** Step of the central differences, in float64: their error is 2e-11 of the third derivative and of the value. */
+const STEP = 1e-5;
+/** Largest accepted |analytic − numeric| / Σ |terms|: the differences' error, with room for third derivatives of 50,000. */
 const ACCURACY = 1e-6;
 /** Random directions in which each derivative is taken; one is enough to see a wrong element, two for good measure. */
 const DIRECTIONS = 2;
+
+/**
+ * A direction of input `i`, another one for each input: with equal ones, an op that mixes up the gradients of two
+ * inputs of one shape would pass.
+ */
+const directionOf = ({ inputs }: OpCase, i: number, seed: number) =>
+  normal(inputs[i]!.shape, 100 * seed + i).data();
 
 const total = (terms: readonly Tensor[]) => terms.reduce((a, b) => add(a, b));
 const dot = (a: readonly Tensor[], b: readonly Tensor[]) => total(a.map((x, i) => sum(mul(x, b[i]!))));
@@ -63,9 +71,7 @@ async function compareDerivatives(
   });
   const results = [];
   for (let seed = 1; seed <= DIRECTIONS; seed++) {
-    const directions = Object.fromEntries(
-      wrt.map((i) => [`d${i}`, normal(opCase.inputs[i]!.shape, seed).data()]),
-    );
+    const directions = Object.fromEntries(wrt.map((i) => [`d${i}`, directionOf(opCase, i, seed)]));
     const values = await step({ ...data, ...directions } as Record<string, TypedArray>);
     results.push({
       difference: Math.abs(await values['difference']!.item()),
@@ -104,27 +110,66 @@ for (const [op, opCase] of candidates)
   if (wrtOf(opCase).length > 0 && (await isDifferentiable(opCase)))
     differentiable.push([caseName(op, opCase), opCase] as const);
 
+/** g · v for the gradient g of the quadratic loss and a fixed direction v: a scalar to differentiate again. */
+const gradientAlong = (opCase: OpCase) => (tensors: readonly Tensor[]) => {
+  const wrt = wrtOf(opCase);
+  return dot(
+    grad(
+      quadraticLoss(opCase, tensors),
+      wrt.map((i) => tensors[i]!),
+    ),
+    wrt.map((i) => constant(directionOf(opCase, i, DIRECTIONS + 1), opCase.inputs[i]!.shape)),
+  );
+};
+
+async function expectEqual(opCase: OpCase, f: (tensors: readonly Tensor[]) => Tensor): Promise<void> {
+  for (const { difference, scale } of await compareDerivatives(opCase, f))
+    expect(difference).toBeLessThanOrEqual(ACCURACY * scale);
+}
+
+const lossOf = (opCase: OpCase) => (tensors: readonly Tensor[]) => loss(opCase, tensors);
+
 describe('gradients equal central differences', () => {
-  test.each(differentiable)('%s', async (_, opCase) => {
-    for (const { difference, scale } of await compareDerivatives(opCase, (tensors) => loss(opCase, tensors)))
-      expect(difference).toBeLessThanOrEqual(ACCURACY * scale);
-  });
+  test.each(differentiable)('%s', (_, opCase) => expectEqual(opCase, lossOf(opCase)));
 });
 
 describe('gradients of gradients equal central differences', () => {
-  test.each(differentiable)('%s', async (_, opCase) => {
-    const wrt = wrtOf(opCase);
-    // A fixed direction v turns the gradient into the scalar g · v, which is differentiated again.
-    const along = (tensors: readonly Tensor[]) =>
-      dot(
-        grad(
-          quadraticLoss(opCase, tensors),
-          wrt.map((i) => tensors[i]!),
-        ),
-        wrt.map((i) => constant(normal(opCase.inputs[i]!.shape, 77).data(), opCase.inputs[i]!.shape)),
-      );
-    for (const { difference, scale } of await compareDerivatives(opCase, along))
-      expect(difference).toBeLessThanOrEqual(ACCURACY * scale);
+  test.each(differentiable)('%s', (_, opCase) => expectEqual(opCase, gradientAlong(opCase)));
+});
+
+/** The value of one tensor with the gradient of another. */
+const pretend = (value: Tensor, gradientOf: Tensor) =>
+  add(detach(value), sub(gradientOf, detach(gradientOf)));
+/** 1, and 0 for the first of the elements [3, 4]. */
+const butFirst = () =>
+  constant(
+    Float32Array.from({ length: 12 }, (_, i) => Number(i > 0)),
+    [3, 4],
+  );
+const half = (x: Tensor) => mul(square(x), 0.5);
+
+describe('central differences see a wrong rule', () => {
+  const [a, b] = [normal([3, 4], 1), normal([3, 4], 2)];
+  test.each<[string, OpCase]>([
+    ['of one element in twelve', { call: (x) => pretend(x, mul(x, butFirst())), inputs: [a] }],
+    ['that is off by 1e-4', { call: (x) => pretend(x, mul(x, 1 + 1e-4)), inputs: [a] }],
+    ['without a term', { call: (x) => mul(x, detach(x)), inputs: [a] }],
+    [
+      'with the gradients of its inputs exchanged',
+      { call: (x, y) => pretend(mul(x!, y!), add(half(x!), half(y!))), inputs: [a, b] },
+    ],
+  ])('%s', async (_, opCase) => {
+    for (const { difference, scale } of await compareDerivatives(opCase, lossOf(opCase)))
+      expect(difference).toBeGreaterThan(10 * ACCURACY * scale);
+  });
+
+  test('whose own gradient is wrong', async () => {
+    // x²/2 with the gradient x, and the second derivative 0
+    const opCase: OpCase = { call: (x) => pretend(half(x), mul(x, detach(x))), inputs: [a] };
+    const [first] = await compareDerivatives(opCase, lossOf(opCase));
+    expect(first!.difference).toBeLessThanOrEqual(ACCURACY * first!.scale);
+    for (const { difference, scale } of await compareDerivatives(opCase, gradientAlong(opCase)))
+      expect(difference).toBeGreaterThan(10 * ACCURACY * scale);
   });
 });
 
@@ -137,3 +182,45 @@ test('every op with a gradient rule has a case that these suites differentiate',
     'fill iota not detach cast eq ne lt le gt ge and or argmax conv2dWeightGradParts',
   );
 });
+
+/** Σ |gradient| of each input that a case differentiates. */
+async function gradientSizes(opCase: OpCase, f: (tensors: readonly Tensor[]) => Tensor): Promise<number[]> {
+  const { signature, data } = inputsOf(opCase);
+  const step = await compile(cpu({ storage: 'f64' }), signature, (inputs) => {
+    const tensors = tensorsOf(opCase, inputs);
+    const gradients = grad(
+      f(tensors),
+      wrtOf(opCase).map((i) => tensors[i]!),
+    );
+    return { outputs: Object.fromEntries(gradients.map((g, i) => [i, sum(abs(g))])) };
+  });
+  return Promise.all(Object.values(await step(data)).map((value) => value.item()));
+}
+
+// Differences of a rule that gives zero everywhere agree with an op that is flat everywhere, and only with that one.
+test.each([
+  ['first', lossOf],
+  ['second', gradientAlong],
+] as const)(
+  'in some case of every op the %s derivative to each input is not zero',
+  { timeout: 60_000 },
+  async (_, f) => {
+    const flat = new Map<string, Set<number>>();
+    for (const [name, opCase] of differentiable) {
+      const op = name.split(' ')[0]!;
+      const inputs = flat.get(op) ?? new Set(wrtOf(opCase));
+      flat.set(op, inputs);
+      if (inputs.size === 0) continue;
+      const sizes = await gradientSizes(opCase, f(opCase));
+      wrtOf(opCase).forEach((i, at) => sizes[at]! > 0 && inputs.delete(i));
+    }
+    const found = [...flat].flatMap(([op, inputs]) => [...inputs].map((i) => `${op} input ${i}`));
+    // steps, and the positions of maxima, which move only where two elements are equal
+    expect(found).toEqual([
+      'sign input 0',
+      'floor input 0',
+      'maxPool2dGrad input 0',
+      'maxPool2dPick input 0',
+    ]);
+  },
+);

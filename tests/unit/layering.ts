@@ -6,13 +6,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   graph: [],
   ops: ['graph'],
   autodiff: ['graph', 'ops'],
-  nn: ['graph', 'ops'],
+  distributions: ['graph', 'ops'],
+  nn: ['graph', 'ops', 'distributions'],
   optim: ['graph', 'ops'],
   passes: ['graph', 'ops'],
   plan: ['graph', 'ops'],
   cpu: ['graph', 'ops'],
   webgpu: ['graph', 'ops', 'passes', 'plan', 'shaders'],
-  data: ['graph'],
+  data: ['graph', 'ops'],
+  metrics: ['graph', 'ops', 'nn'],
+  analysis: ['graph', 'ops', 'autodiff'],
 };
 
 /** The only folder that may name `GPU…` types and load the Dawn binding for Node. */

@@ -68,14 +68,14 @@ test('summary lists output shapes and counts parameters, and leaves the model as
   const summary = nn.summary(model, [1, 1, 14, 14]);
   expect(summary.trainable).toBe(4 * 9 + 4 + 196 * 10);
   expect(summary.toString()).toMatchInlineSnapshot(`
-    "module   type        output          parameters
-    (model)  Sequential  [1, 10]                  0
-    0        Conv2d      [1, 4, 14, 14]          40
-    1        MaxPool2d   [1, 4, 7, 7]             0
-    2        Dropout     [1, 4, 7, 7]             0
-    3        Flatten     [1, 196]                 0
-    4        Linear      [1, 10]               1960
-    5        LogSoftmax  [1, 10]                  0
+    "module   type        output          receptive field  stride  parameters
+    (model)  Sequential  [1, 10]                                           0
+    0        Conv2d      [1, 4, 14, 14]  [3, 3]           [1, 1]          40
+    1        MaxPool2d   [1, 4, 7, 7]    [4, 4]           [2, 2]           0
+    2        Dropout     [1, 4, 7, 7]    [4, 4]           [2, 2]           0
+    3        Flatten     [1, 196]                                          0
+    4        Linear      [1, 10]                                        1960
+    5        LogSoftmax  [1, 10]                                           0
     2000 trainable parameters, 0 fixed"
   `);
   expect(Object.keys(model)).not.toContain('forward');

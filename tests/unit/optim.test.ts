@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { compile, cpu, f32, fill, grad, mul, nn, optim, Parameter, square, sum } from '../../src/index.ts';
+import { planOf, trace } from '../programs.ts';
 
 const parameter = (value: number, name = 'p') => new Parameter([1], nn.init.constantInit(value), { name });
 
@@ -100,6 +101,16 @@ test('wrong arguments are refused', () => {
   expect(() => new optim.SGD([p], { lr: 1, nesterov: true }).update([fill(1, [1])])).toThrow(
     'SGD: expected momentum > 0 with nesterov, got 0',
   );
+  expect(() => new optim.SGD([p], { lr: -1 })).toThrow('SGD: expected lr in [0, ∞), got -1');
+  expect(() => new optim.AdamW([{ params: [p], options: { betas: [0.9, 1] } }], { lr: 1 })).toThrow(
+    'AdamW: expected betas in [0, 1), got 1',
+  );
+  expect(() => new optim.RMSprop([p], { lr: 1, alpha: Number.NaN })).toThrow(
+    'RMSprop: expected alpha in [0, 1), got NaN',
+  );
+  expect(() => new optim.Muon([p], { lr: 1 })).toThrow(
+    'Muon: expected parameters of at least two axes, got [1] of p. Give it to another optimizer, such as AdamW',
+  );
 });
 
 test('the first Adam step moves by lr whatever the size of the gradient', async () => {
@@ -116,6 +127,28 @@ test('the first Adam step moves by lr whatever the size of the gradient', async 
     expect((await p.read(device))[0]).toBeCloseTo(0.9, 5);
   }
 });
+
+test.each([
+  ['SGD', (params: Parameter[]) => new optim.SGD(params, { lr: 1, momentum: 0.9, weightDecay: 0.1 })],
+  ['AdamW', (params: Parameter[]) => new optim.AdamW(params, { lr: 1 })],
+  ['Adam', (params: Parameter[]) => new optim.Adam(params, { lr: 1, weightDecay: 0.1, epsInsideSqrt: true })],
+  ['RMSprop', (params: Parameter[]) => new optim.RMSprop(params, { lr: 1, momentum: 0.9, weightDecay: 0.1 })],
+  ['Lion', (params: Parameter[]) => new optim.Lion(params, { lr: 1, weightDecay: 0.1 })],
+] as const)(
+  '8 bindings, which every adapter has, are enough for %s in the kernel of the gradient',
+  async (_, make) => {
+    const plan = async (maxBindings: number) => {
+      const model = new nn.Sequential(new nn.Linear(6, 5), new nn.Tanh(), new nn.Linear(5, 4));
+      const optimizer = make(model.parameters());
+      const program = await trace({ x: f32(3, 6) }, ({ x }) => {
+        const loss = sum(square(model.forward(x)));
+        return { outputs: { loss }, updates: optimizer.update(grad(loss, optimizer.params)) };
+      });
+      return planOf(program, maxBindings).kernels.length;
+    };
+    expect(await plan(8)).toBe(await plan(100));
+  },
+);
 
 test('the state of an optimizer is named after its parameters and can be written back', async () => {
   const run = async (resumeAt: number | null) => {
@@ -164,4 +197,83 @@ test('clipGradNorm leaves small gradients unchanged, scales large ones, and repo
   expect(() => optim.clipGradNorm([fill(1)], 0)).toThrow('clipGradNorm: expected maxNorm > 0, got 0');
   expect(() => optim.clipGradNorm([], 1)).toThrow('globalNorm: expected at least one gradient, got 0');
   expect(() => optim.clipGradValue([fill(1)], -1)).toThrow('clipGradValue: expected value > 0, got -1');
+});
+
+test('penalties are λ Σ |p| and λ/2 Σ p², with gradients λ sign(p) and λ p', async () => {
+  const step = await compile(cpu(), { p: f32(4), q: f32(2) }, ({ p, q }) => {
+    const [l1, l2] = [nn.l1Penalty([p, q], 0.5), nn.l2Penalty([p, q], 0.5)];
+    return { outputs: { l1, l2, d1: grad(l1, [p])[0]!, d2: grad(l2, [p])[0]! } };
+  });
+  const { l1, l2, d1, d2 } = await step({ p: Float32Array.of(1, -2, 0, 4), q: Float32Array.of(-1, 1) });
+  expect([await l1.item(), await l2.item()]).toEqual([0.5 * 9, 0.25 * 23]);
+  expect([...(await d1.data())]).toEqual([0.5, -0.5, 0, 0.5]);
+  expect([...(await d2.data())]).toEqual([0.5, -1, 0, 2]);
+  expect(() => nn.l1Penalty([], 1)).toThrow('l1Penalty: expected at least one parameter, got 0');
+  expect(() => nn.l2Penalty([fill(1)], -1)).toThrow('l2Penalty: expected lambda >= 0, got -1');
+});
+
+describe('EarlyStopping', () => {
+  /** A model of one weight that the test sets before each report. */
+  async function modelAt(scores: readonly number[], options: optim.EarlyStoppingOptions) {
+    const device = cpu();
+    const model = new nn.Linear(1, 1, { bias: false });
+    await compile(device, {}, () => ({ outputs: { y: sum(model.parameters()[0]!) } }));
+    const stopping = new optim.EarlyStopping(model, device, options);
+    let reports = 0;
+    for (const score of scores) {
+      await model.weight.write(device, Float32Array.of(reports++));
+      if (await stopping.report(score)) break;
+    }
+    const restored = async () => {
+      await stopping.restore();
+      return (await model.weight.read(device))[0];
+    };
+    return { stopping, reports, restored };
+  }
+
+  test('stops after patience reports without improvement and restores the best weights', async () => {
+    const { stopping, reports, restored } = await modelAt([5, 3, 4, 3.5, 2.9, 3, 3, 3, 1], { patience: 3 });
+    expect(reports).toBe(8);
+    expect([stopping.best, stopping.bestReport]).toEqual([2.9, 4]);
+    expect(await restored()).toBe(4);
+  });
+
+  test('improvements up to minDelta do not count', async () => {
+    const { reports, restored } = await modelAt([5, 4.75, 4.5, 4.25, 4], { patience: 2, minDelta: 0.5 });
+    expect(reports).toBe(3);
+    expect(await restored()).toBe(0);
+  });
+
+  test('a score may be one to maximise, and NaN is no improvement', async () => {
+    const { stopping, restored } = await modelAt([0.5, Number.NaN, 0.9, Number.NaN], { mode: 'max' });
+    expect(stopping.best).toBe(0.9);
+    expect(await restored()).toBe(2);
+  });
+
+  test('wrong arguments are refused', async () => {
+    const make = (options: optim.EarlyStoppingOptions) => () =>
+      new optim.EarlyStopping(new nn.ReLU(), cpu(), options);
+    expect(make({ patience: 0 })).toThrow('EarlyStopping: expected an integer patience >= 1, got 0');
+    expect(make({ minDelta: -1 })).toThrow('EarlyStopping: expected minDelta >= 0, got -1');
+    await expect(make({})().restore()).rejects.toThrow(
+      'EarlyStopping.restore: expected a score reported before, got none',
+    );
+  });
+});
+
+test('GaussianNoise adds noise of its deviation in training and nothing in evaluation', async () => {
+  const [noise, count] = [new nn.GaussianNoise(0.5), 20_000];
+  const run = async () => {
+    const step = await compile(cpu(), { x: f32(count) }, ({ x }) => ({ outputs: { y: noise.forward(x) } }));
+    return (await step({ x: new Float32Array(count).fill(3) })).y.data();
+  };
+  const noisy = [...(await run())].map((y) => y - 3);
+  const mean = noisy.reduce((a, b) => a + b, 0) / count;
+  const variance = noisy.reduce((a, b) => a + (b - mean) ** 2, 0) / count;
+  // four standard errors of a mean, 0.5 / √n, and of a variance, 0.25 √(2 / n)
+  expect(Math.abs(mean)).toBeLessThan((4 * 0.5) / Math.sqrt(count));
+  expect(Math.abs(variance - 0.25)).toBeLessThan(4 * 0.25 * Math.sqrt(2 / count));
+  noise.eval();
+  expect(new Set(await run())).toEqual(new Set([3]));
+  expect(() => new nn.GaussianNoise(-1)).toThrow('GaussianNoise: expected std >= 0, got -1');
 });

@@ -6,6 +6,7 @@ import {
   broadcast,
   cast,
   constant,
+  conv1d,
   conv2d,
   detach,
   div,
@@ -19,6 +20,7 @@ import {
   matmul,
   max,
   maxPool2d,
+  mean,
   mul,
   neg,
   nn,
@@ -29,6 +31,7 @@ import {
   printGraph,
   relu,
   reshape,
+  sin,
   sqrt,
   sub,
   sum,
@@ -38,6 +41,8 @@ import {
   gt,
   type Tensor,
   type TypedArray,
+  pad,
+  slice,
 } from '../../src/index.ts';
 import { inversePermutation, sizeOf, topologicalOrder } from '../../src/graph/index.ts';
 import { input } from '../../src/ops/index.ts';
@@ -56,6 +61,8 @@ const nothingStored = () => undefined;
 const x = (...shape: number[]) => input('x', shape, 'f32');
 const opsOf = (roots: readonly Tensor[]) => topologicalOrder(roots).map((node) => node.op.name);
 const countOf = (roots: readonly Tensor[], op: string) => opsOf(roots).filter((name) => name === op).length;
+const opsAndShapes = (root: Tensor) =>
+  topologicalOrder([root]).map((node) => [node.op.name, node.shape] as const);
 const print1 = (root: Tensor) => printGraph([root]);
 
 describe('simplify', () => {
@@ -150,6 +157,23 @@ describe('simplify', () => {
       %1: f32[2, 3, 4] = broadcast(%0, shape=[2,3,4])
       return %1"
     `);
+  });
+
+  test('takes a slice of what was padded from before the padding', () => {
+    const a = x(6);
+    const padded = pad(a, [[2, 3]]);
+    expect(simplify([slice(padded, [[2, 8]])])[0]).toBe(a);
+    expect(simplified(slice(padded, [[3, 8, 2]]))).toMatchInlineSnapshot(`
+      "%0: f32[6] = input(name="x", shape=[6], dtype="f32")
+      %1: f32[3] = slice(%0, starts=[1], ends=[6], steps=[2])
+      return %1"
+    `);
+    for (const [range, between] of [
+      [[1, 8], 0],
+      [[2, 9], 0],
+      [[2, 8], 1],
+    ] as const)
+      expect(simplify([slice(pad(a, [[2, 3, between]]), [range])])[0]!.inputs[0]!.op.name).toBe('pad');
   });
 
   test('turns a permutation that only moves axes of size 1 into a reshape', () => {
@@ -383,6 +407,61 @@ describe('channelsLast', () => {
   });
 });
 
+describe('channelsLast and reshapes', () => {
+  const y = conv2d(x(2, 3, 8, 7), constant(wholeNumbers(4 * 3 * 9, 2), [4, 3, 3, 3])); // [2, 4, 6, 5]
+  const shapes = [
+    [2, 2, 2, 6, 5],
+    [2, 4, 2, 3, 5],
+    [2, 4, 30],
+    [2, 1, 4, 6, 1, 5, 1],
+    [8, 6, 5],
+    [2, 24, 5],
+    [2, 120],
+    [240],
+    [4, 2, 6, 5],
+  ];
+
+  test('keep their values under any order', async () => {
+    const roots = shapes.flatMap((shape) => {
+      const reshaped = reshape(y, shape);
+      const back = mul(reshape(mul(reshaped, 2), y.shape), y);
+      return [
+        reshaped,
+        sum(reshaped, { axes: -1 }),
+        back,
+        conv2d(back, constant(wholeNumbers(8, 3), [2, 4, 1, 1])),
+      ];
+    });
+    const { outputs } = channelsLast(roots, [], nothingStored);
+    const values = await evaluate([...roots, ...outputs], { x: wholeNumbers(2 * 3 * 8 * 7) });
+    outputs.forEach((output, i) => {
+      expect(output.shape).toEqual(roots[i]!.shape);
+      expect(values[roots.length + i]).toEqual(values[i]);
+    });
+  });
+
+  test('of neighbouring axes need no permutation on the way', () => {
+    const permutations = shapes.map((shape) => {
+      const back = reshape(exp(reshape(y, shape)), y.shape);
+      const { outputs } = channelsLast(
+        [conv2d(back, constant(wholeNumbers(8, 3), [2, 4, 1, 1]))],
+        [],
+        nothingStored,
+      );
+      return countOf(simplify(outputs), 'permute');
+    });
+    // Of the input, of two weights and of the result; then to the reshape and back.
+    expect(permutations).toEqual([4, 4, 4, 4, 6, 6, 6, 6, 6]);
+  });
+
+  test('let a sequence go from one conv1d to the next as it is', () => {
+    const weight = constant(wholeNumbers(3 * 3 * 2), [3, 3, 2]);
+    const sequence = conv1d(relu(conv1d(x(2, 3, 9), weight)), weight);
+    const { outputs } = channelsLast([sequence], [], nothingStored);
+    expect(countOf(eliminateCommonSubexpressions(simplify(outputs)), 'permute')).toBe(3);
+  });
+});
+
 describe('splitReductions', () => {
   const split = (root: Tensor) => printGraph(splitReductions([root]));
 
@@ -425,6 +504,11 @@ describe('splitReductions', () => {
       %6: f32[3, 5] = reshape(%5, shape=[3,5])
       return %6"
     `);
+  });
+
+  test('of scattered axes, the longest come first', () => {
+    const shapes = opsAndShapes(splitReductions([sum(x(2, 5, 6, 3, 4), { axes: [1, 2, 4] })])[0]!);
+    expect(shapes.filter(([op]) => op === 'sum').map(([, shape]) => shape)).toEqual([[2, 12], [6]]);
   });
 
   test('a weight gradient over a long axis becomes a batch of products', () => {
@@ -496,6 +580,28 @@ describe('recomputeCheap', () => {
     expect(countOf(before, 'iota')).toBe(1);
     expect(countOf(after, 'iota')).toBeGreaterThan(1);
     expect(countOf(after, 'exp')).toBe(countOf(before, 'exp'));
+  });
+
+  test('gives every user its own distance to a mean, since both are in memory', () => {
+    const h = matmul(x(8, 5), constant(wholeNumbers(35), [5, 7]));
+    const centred = sub(h, mean(h, { axes: 0, keepdim: true }));
+    const roots = [sum(mul(centred, centred), { axes: 0 }), exp(centred)];
+    expect([countOf(roots, 'matmul'), countOf(roots, 'sub')]).toEqual([1, 1]);
+    const after = recomputeCheap(roots);
+    expect([countOf(after, 'matmul'), countOf(after, 'sub')]).toEqual([1, 2]);
+  });
+
+  test('does not make a kernel store what it would go on computing with', () => {
+    const h = matmul(x(8, 5), constant(wholeNumbers(35), [5, 7]));
+    const scaled = mul(h, 2);
+    const roots = [exp(scaled), sin(scaled)];
+    expect(countOf(recomputeCheap(roots), 'mul')).toBe(1);
+  });
+
+  test('computes nothing again that a kernel needs', () => {
+    const doubled = mul(x(8, 5), 2);
+    const roots = [matmul(doubled, transpose(doubled)), exp(doubled)];
+    expect(countOf(recomputeCheap(roots), 'mul')).toBe(1);
   });
 
   test('keeps values', async () => {

@@ -32,7 +32,14 @@ test('the commands of the README are the scripts of package.json', () => {
   );
 });
 
-const NAMESPACES = { nn: chainrule.nn, optim: chainrule.optim, data: chainrule.data };
+const NAMESPACES = {
+  nn: chainrule.nn,
+  optim: chainrule.optim,
+  data: chainrule.data,
+  distributions: chainrule.distributions,
+  metrics: chainrule.metrics,
+  analysis: chainrule.analysis,
+};
 
 /** First and last column of the API map. */
 const apiMap = [...readme.matchAll(/^\| (`.+?) \|.+\| (`src\/.+) \|$/gm)].map(
@@ -57,10 +64,10 @@ test.each(apiMap)('the API map names exports and their file: %s', (names, files)
   }
 });
 
-test('the API map names every exported function, and every one of nn, optim and data', () => {
+test('the API map names every exported function, and every one of the namespaces', () => {
   const named = new Set(apiMap.flatMap(([names]) => codeIn(names).map((name) => name.split('.').at(-1)!)));
-  const { nn, optim, data, ...top } = chainrule;
-  const functions = [top, optim, data].flatMap((space) =>
+  const { nn, optim, data, distributions, metrics, analysis, ...top } = chainrule;
+  const functions = [top, optim, data, distributions, metrics, analysis].flatMap((space) =>
     Object.entries(space).flatMap(([name, value]) =>
       typeof value === 'function' && !name.endsWith('Error') ? [name] : [],
     ),
