@@ -38,7 +38,7 @@ export default example({
 
   async run({ device, seed, short, log, save }) {
     const { train, test } = await mnist();
-    const steps = short ? 150 : 1000;
+    const steps = short ? 150 : 1500;
     const vae = new VAE(10);
     const optimizer = new optim.Adam(vae.parameters(), { lr: optim.cosine(3e-3, steps) });
     const step = await compile(

@@ -4,14 +4,9 @@
  */
 export const withoutResults: ReadonlySet<string> = new Set([
   'beta-vae',
-  'contrastive',
   'encdec-transformer',
   'decoder-lm',
-  'gan',
-  'lstm-text',
-  'rnn',
   'sampling',
   'seq2seq',
   'tagging',
-  'vae',
 ]);
