@@ -66,7 +66,12 @@ export async function buildExecutor(device: WebGpuDevice, program: Program): Pro
 }
 
 const nodesOf = ({ outputs, updates }: Program) => topologicalOrder([...outputs.values(), ...updates.flat()]);
-const parametersOf = (program: Program) => nodesOf(program).filter((node) => node instanceof Parameter);
+/** Those that the step updates first, in the order of the updates: what is updated alike, a group, then lies together. */
+const parametersOf = (program: Program): Set<Parameter> =>
+  new Set([
+    ...program.updates.map(([parameter]) => parameter),
+    ...nodesOf(program).filter((node) => node instanceof Parameter),
+  ]);
 
 function refuseEmptyTensors(program: Program): void {
   for (const node of nodesOf(program)) {

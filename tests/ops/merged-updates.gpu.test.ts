@@ -82,6 +82,8 @@ const OPTIMIZERS: Readonly<Record<string, MakeOptimizer>> = {
   'SGD with momentum': (params) => new optim.SGD(params, { lr: 0.1, momentum: 0.9, nesterov: true }),
   Adam: (params) => new optim.Adam(params, { lr: 0.01, weightDecay: 0.01 }),
   AdamW: (params) => new optim.AdamW(params, { lr: 0.01 }),
+  RMSprop: (params) => new optim.RMSprop(params, { lr: 0.01 }),
+  Adagrad: (params) => new optim.Adagrad(params, { lr: 0.01 }),
   Lion: (params) => new optim.Lion(params, { lr: 0.01 }),
 };
 
@@ -112,14 +114,19 @@ describe('clipped updates of all parameters run as one dispatch', () => {
       await train(cpu(), makeOptimizer, inGroups),
     ];
     expectAlike(got.values, expected.values);
+    // Four weights become one dispatch, and three biases another.
+    const [planned, run] = dispatchesOf(got.plan);
+    expect(planned - run).toBe(4 - 1 + (3 - 1));
   });
 });
 
-test('some parameters frozen: only neighbours are merged, and the others stay as they are', async () => {
-  const choose = (params: Parameter[]) => params.slice(2);
+test('some parameters frozen: the others are merged, and these stay as they are', async () => {
+  const choose = (params: Parameter[]) => params.filter((_, i) => i !== 2);
   const adam = OPTIMIZERS['Adam']!;
   const [got, expected] = [await train(device, adam, choose), await train(cpu(), adam, choose)];
   expectAlike(got.values, expected.values);
+  const [planned, run] = dispatchesOf(got.plan);
+  expect(planned - run).toBe(7 - 1 - 1);
 });
 
 test('parameters that another step has placed before are updated all the same', async () => {
