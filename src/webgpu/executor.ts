@@ -14,7 +14,17 @@ import {
   type Value,
 } from '../graph/index.ts';
 import { optimize } from '../passes/index.ts';
-import { makePlan, paddedBytes, printPlan, type Kernel, type Plan, type Scratch } from '../plan/index.ts';
+import {
+  costOf,
+  costOfPlan,
+  formatCost,
+  makePlan,
+  paddedBytes,
+  printPlan,
+  type Kernel,
+  type Plan,
+  type Scratch,
+} from '../plan/index.ts';
 import { runChecked } from './checked.ts';
 import { compose, type Composed } from './compose.ts';
 import type { WebGpuDevice } from './device.ts';
@@ -368,7 +378,9 @@ class WebGpuExecutor implements Executor {
 
   print(): string {
     const merged = this.#lastOf.size > 0 ? `\n${this.#dispatches.length} after merging updates` : '';
-    return `${printPlan(this.#plan)}${merged}\n${this.bytes} bytes without parameters, on ${this.#device.name}`;
+    const kernels = printPlan(this.#plan, (kernel, plan) => `  | ${formatCost(costOf(kernel, plan))}`);
+    const total = `${formatCost(costOfPlan(this.#plan))} moved in a step`;
+    return `${kernels}${merged}\n${total}\n${this.bytes} bytes without parameters, on ${this.#device.name}`;
   }
 
   release(): void {
