@@ -1,6 +1,7 @@
 import {
   ArgumentError,
   ChainruleError,
+  DeviceError,
   DTypeError,
   holds,
   inOrder,
@@ -13,8 +14,11 @@ import {
   type Device,
   type DType,
   type Executor,
+  type Profile,
+  type ProfileOptions,
   type Program,
   type Shape,
+  type StepStats,
   type Trace,
   type TypedArray,
   type Update,
@@ -92,6 +96,10 @@ export interface Step<S extends Signature, O> {
   (inputs: InputData<S>): Promise<{ readonly [K in keyof O]: Value }>;
   /** The counter of the step's random streams, or null when it draws none. Save it to resume exactly. */
   readonly rng: Parameter | null;
+  /** What a step of the latest shapes takes; null on `cpu()`, where there are no kernels. */
+  readonly stats: StepStats | null;
+  /** See the function `profile`. */
+  profile(inputs: InputData<S>, options?: ProfileOptions): Promise<Profile>;
   /** Free the buffers of all plans; parameters stay on the device. */
   release(): void;
   /** The plan of the latest shapes, as text. */
@@ -179,7 +187,8 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
 
   let latest = await build(new Map(Object.entries(signature).map(([name, { shape }]) => [name, shape])));
 
-  async function step(data: InputData<S> = {} as InputData<S>): Promise<{ readonly [K in keyof O]: Value }> {
+  /** Data by name, and its shapes, if it fits the signature. */
+  function accept(data: InputData<S>) {
     const values = new Map<string, TypedArray>();
     const shapes = new Map<string, Shape>();
     for (const [name, expected] of Object.entries(signature)) {
@@ -190,6 +199,11 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
     for (const name of Object.keys(data))
       if (!(name in signature))
         throw new ArgumentError('step', `inputs ${Object.keys(signature).join(', ')}`, name);
+    return { values, shapes };
+  }
+
+  async function step(data: InputData<S> = {} as InputData<S>): Promise<{ readonly [K in keyof O]: Value }> {
+    const { values, shapes } = accept(data);
     // Also when nobody waits in between, and when one of the steps still has to be compiled.
     return inOrder(device, async () => {
       latest = await build(shapes);
@@ -199,6 +213,20 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
 
   return Object.defineProperties(step as Step<S, O>, {
     rng: { get: () => rng },
+    stats: { get: () => latest.stats ?? null },
+    profile: {
+      async value(data: InputData<S>, profileOptions: ProfileOptions = {}) {
+        const { values, shapes } = accept(data);
+        return inOrder(device, async () => {
+          latest = await build(shapes);
+          if (!latest.profile)
+            throw new DeviceError(
+              `profile: expected a step compiled for webgpu(), got one for ${device.name}`,
+            );
+          return latest.profile(values, profileOptions);
+        });
+      },
+    },
     release: {
       value() {
         // steps that were called before still need the buffers
@@ -215,6 +243,26 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
 /** The plan of a compiled step, as text: on WebGPU one line per kernel and the bytes, on `cpu()` the graph. */
 export function print(step: { toString(): string }): string {
   return step.toString();
+}
+
+/**
+ * Where the time of a step goes, kernel by kernel, from the GPU's own clock: each kernel runs in passes of its own until it
+ * has taken 10 ms, in the order of a step. Waits for the GPU; takes seconds on a software adapter.
+ *
+ * Nothing is trained: parameters, optimizer state and random counters are as before, and a learning-rate schedule does not
+ * move. Peaks of arithmetic and memory, which rows are compared with, are measured at the first call on a device.
+ *
+ * @param inputs data of one step, as for a call of the step
+ * @returns rows as data, a table as `String(result)`, and `result.toChromeTrace()` for chrome://tracing
+ * @throws DeviceError on `cpu()` and on adapters without the feature timestamp-query; ArgumentError or DTypeError when the
+ *   data does not fit the signature or `repeats` is below 1
+ */
+export function profile<S extends Signature, O>(
+  step: Step<S, O>,
+  inputs: InputData<S>,
+  options: ProfileOptions = {},
+): Promise<Profile> {
+  return step.profile(inputs, options);
 }
 
 /** The shape of an input's data: that of its spec, but for the leading size. */

@@ -1,4 +1,5 @@
 export type { Block, Place, PlaceOf } from './blocks.ts';
+export { addCosts, costOf, costOfPlan, formatCost, type Cost } from './cost.ts';
 export {
   countDispatches,
   makePlan,

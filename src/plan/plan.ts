@@ -195,11 +195,14 @@ function scratchOf(loop: Loop | undefined): Scratch[] {
   return [...loop.slots, ...places.filter(isScratch)];
 }
 
+/** What is said of a kernel at the end of its line. */
+export type Note = (kernel: Kernel, plan: Plan) => string;
+
 /** The plan as text: one line per kernel with what it computes, reads and writes. */
-export function printPlan(plan: Plan): string {
+export function printPlan(plan: Plan, note: Note = () => ''): string {
   const total = plan.slots.reduce((sum, bytes) => sum + bytes, 0);
   const summary = `${countDispatches(plan)} dispatches, ${plan.slots.length} slots of ${total} bytes`;
-  return [...printKernels(plan), summary].join('\n');
+  return [...printKernels(plan, note), summary].join('\n');
 }
 
 /** Dispatches of one step, loops run out. */
@@ -210,7 +213,8 @@ export function countDispatches({ kernels, loops }: Plan): number {
   }, 0);
 }
 
-function printKernels({ kernels, loops, views, updates, slotOf, blocks }: Plan): string[] {
+function printKernels(plan: Plan, note: Note): string[] {
+  const { kernels, loops, views, updates, slotOf, blocks } = plan;
   const place = (node: Tensor) => {
     if (node instanceof Parameter) return node.label;
     const parameter = updates.get(node);
@@ -224,7 +228,7 @@ function printKernels({ kernels, loops, views, updates, slotOf, blocks }: Plan):
     const stores = kernel.stores.map((node) => `${place(node)}${formatShape(node.shape)}`);
     const loop = loops.get(kernel);
     const name = loop ? `scan of ${loop.steps} steps` : describeKernel(kernel);
-    const line = `${i}: ${name}(${reads.join(', ')}) -> ${stores.join(', ')}`;
-    return loop ? [line, ...printKernels(loop.body).map((inner) => `   ${inner}`)] : [line];
+    const line = `${i}: ${name}(${reads.join(', ')}) -> ${stores.join(', ')}${note(kernel, plan)}`;
+    return loop ? [line, ...printKernels(loop.body, note).map((inner) => `   ${inner}`)] : [line];
   });
 }

@@ -9,12 +9,25 @@ import {
   topologicalOrder,
   type Executor,
   type Inspections,
+  type Profile,
+  type ProfileOptions,
   type Program,
+  type StepStats,
   type TypedArray,
   type Value,
 } from '../graph/index.ts';
 import { optimize } from '../passes/index.ts';
-import { makePlan, paddedBytes, printPlan, type Kernel, type Plan, type Scratch } from '../plan/index.ts';
+import {
+  costOf,
+  costOfPlan,
+  formatCost,
+  makePlan,
+  paddedBytes,
+  printPlan,
+  type Kernel,
+  type Plan,
+  type Scratch,
+} from '../plan/index.ts';
 import { runChecked } from './checked.ts';
 import { compose, type Composed } from './compose.ts';
 import type { WebGpuDevice } from './device.ts';
@@ -80,16 +93,29 @@ function refuseEmptyTensors(program: Program): void {
   }
 }
 
-/** One dispatch of the recorded step. */
-interface Dispatch {
+/** What it takes to encode a dispatch. */
+export interface Encodable {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly x: number;
   readonly y: number;
 }
 
-function encodePass(encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]): void {
-  const pass = encoder.beginComputePass();
+/** One dispatch of the recorded step. */
+export interface Dispatch extends Encodable {
+  /** What it runs: one kernel of `plan`, or several updates. */
+  readonly kernels: Kernel[];
+  readonly plan: Plan;
+  /** Where `print` shows the first of them. */
+  readonly line: string;
+}
+
+function encodePass(
+  encoder: GPUCommandEncoder,
+  dispatches: readonly Encodable[],
+  descriptor?: GPUComputePassDescriptor,
+): void {
+  const pass = encoder.beginComputePass(descriptor);
   for (const { pipeline, bindGroup, x, y } of dispatches) {
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, bindGroup);
@@ -97,6 +123,8 @@ function encodePass(encoder: GPUCommandEncoder, dispatches: readonly Dispatch[])
   }
   pass.end();
 }
+
+export type EncodePass = typeof encodePass;
 
 const uniformBytes = (words: readonly number[]) => Math.ceil(words.length / 4) * 16;
 
@@ -257,16 +285,21 @@ class WebGpuExecutor implements Executor {
     resolve: Resolve,
     pipelines: ReadonlyMap<Kernel, GPUComputePipeline>,
     uniforms: GPUBuffer,
+    path = '',
   ): void {
-    for (const kernel of plan.kernels) {
+    for (const [i, kernel] of plan.kernels.entries()) {
+      const line = `${path}${i}`;
       const loop = plan.loops.get(kernel);
       if (loop) {
         for (let step = 0; step < loop.steps; step++)
-          this.#record(loop.body, resolveInLoop(loop, step, resolve), pipelines, uniforms);
+          this.#record(loop.body, resolveInLoop(loop, step, resolve), pipelines, uniforms, `${line}.`);
         continue;
       }
       const composed = this.#composed.get(kernel);
-      if (!composed) continue; // runs with the kernel before it
+      if (!composed) {
+        this.#dispatches.at(-1)!.kernels.push(kernel); // runs with the kernel before it
+        continue;
+      }
       const { bindings, name, workgroups } = composed;
       const last = this.#lastOf.get(kernel)?.bindings;
       const entries = bindings.map((b, binding): GPUBindGroupEntry => {
@@ -280,7 +313,8 @@ class WebGpuExecutor implements Executor {
       const layout = this.#device.layout(bindings);
       const bindGroup = this.#device.gpu.createBindGroup({ layout, entries, label: name });
       const x = Math.min(workgroups, MAX_WORKGROUPS);
-      this.#dispatches.push({ pipeline: pipelines.get(kernel)!, bindGroup, x, y: Math.ceil(workgroups / x) });
+      const [pipeline, y] = [pipelines.get(kernel)!, Math.ceil(workgroups / x)];
+      this.#dispatches.push({ pipeline, bindGroup, x, y, kernels: [kernel], plan, line });
     }
   }
 
@@ -326,11 +360,7 @@ class WebGpuExecutor implements Executor {
     const { gpu } = this.#device;
     const scalars = new Float32Array(this.#upload, 0, this.#scalars.length);
     this.#scalars.forEach((node, i) => (scalars[i] = node.attrs.next()));
-    for (const [name, data] of inputs) {
-      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      new Uint8Array(this.#upload, this.#inputOffset.get(name)!, bytes.length).set(bytes);
-    }
-    gpu.queue.writeBuffer(this.#uploadBuffer, 0, this.#upload);
+    this.#uploadInputs(inputs);
 
     if (this.#inspect) await this.#runChecked(this.#inspect, inputs, scalars);
     const encoder = gpu.createCommandEncoder();
@@ -344,6 +374,27 @@ class WebGpuExecutor implements Executor {
     return new Map(
       this.#outputs.map(({ name, node, offset }) => [name, this.#ring.value(slot, node, offset)]),
     );
+  }
+
+  /** Inputs, and host scalars as they are. */
+  #uploadInputs(inputs: ReadonlyMap<string, TypedArray>): void {
+    for (const [name, data] of inputs) {
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      new Uint8Array(this.#upload, this.#inputOffset.get(name)!, bytes.length).set(bytes);
+    }
+    this.#device.gpu.queue.writeBuffer(this.#uploadBuffer, 0, this.#upload);
+  }
+
+  async profile(inputs: ReadonlyMap<string, TypedArray>, options: ProfileOptions): Promise<Profile> {
+    this.#device.requireAlive();
+    const { profileDispatches } = await import('./profile.ts');
+    this.#uploadInputs(inputs);
+    return profileDispatches(this.#device, this.#dispatches, encodePass, options);
+  }
+
+  get stats(): StepStats {
+    const { flops, bytes: bytesMoved } = costOfPlan(this.#plan);
+    return { dispatches: this.#dispatches.length, bytes: this.bytes, flops, bytesMoved };
   }
 
   /** Run all dispatches, one by one. */
@@ -373,7 +424,9 @@ class WebGpuExecutor implements Executor {
 
   print(): string {
     const merged = this.#lastOf.size > 0 ? `\n${this.#dispatches.length} after merging updates` : '';
-    return `${printPlan(this.#plan)}${merged}\n${this.bytes} bytes without parameters, on ${this.#device.name}`;
+    const kernels = printPlan(this.#plan, (kernel, plan) => `  | ${formatCost(costOf(kernel, plan))}`);
+    const total = `${formatCost(costOfPlan(this.#plan))} moved in a step`;
+    return `${kernels}${merged}\n${total}\n${this.bytes} bytes without parameters, on ${this.#device.name}`;
   }
 
   release(): void {

@@ -73,7 +73,10 @@ interface Shader {
   readonly name: string;
   readonly code: string;
 }
-const files = import.meta.glob<Shader>('../../shaders/**/*.wgsl', { import: 'default', eager: true });
+const files = import.meta.glob<Shader>(['../../shaders/**/*.wgsl', '!../../shaders/probes/*'], {
+  import: 'default',
+  eager: true,
+});
 
 type Chosen = Composed & { readonly chosenFor: Adapter[] };
 
