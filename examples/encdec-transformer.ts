@@ -5,7 +5,6 @@ import { atLeast, example, fit, predict } from './kit/index.ts';
 /** The longest date is `Wednesday, September 30th, 2020`, and all become the likes of `2020-09-30`. */
 const [WRITTEN, ISO] = [31, 10];
 const [BATCH, WIDTH, HEADS, LAYERS] = [32, 64, 4, 2];
-/** Ids of what is not a character of a date: CharVocabulary puts special tokens first. */
 const [PADDING, START] = [0, 1];
 
 /**
@@ -43,12 +42,11 @@ class Translator extends nn.Module {
   /** Reads x [b, t]: the likeliest yₜ given those that it has read before, [b, 10]. */
   forward(x: Tensor): Tensor {
     const encoded = this.encode(x);
-    const places = iota([ISO], 0);
     const step = (y: Tensor, t: Tensor) => {
-      const next = where(eq(places, t), argmax(this.decode(y, encoded)), y);
+      const next = where(eq(iota([ISO], 0), t), argmax(this.decode(y, encoded)), y);
       return [next, t] as const;
     };
-    return scan(step, fill(PADDING, [x.shape[0]!, ISO], 'i32'), places).carry;
+    return scan(step, fill(PADDING, [x.shape[0]!, ISO], 'i32'), iota([ISO], 0)).carry;
   }
 }
 
@@ -76,8 +74,8 @@ export default example({
       { x: i32(BATCH, WRITTEN), y: i32(BATCH, ISO) },
       ({ x, y }) => {
         const loss = nn.crossEntropy(model.decode(y, model.encode(x)), y);
-        const { grads } = optim.clipGradNorm(grad(loss, optimizer.params), 1);
-        return { outputs: { loss }, updates: optimizer.update(grads) };
+        const clipped = optim.clipGradNorm(grad(loss, optimizer.params), 1).grads;
+        return { outputs: { loss }, updates: optimizer.update(clipped) };
       },
       { seed },
     );
