@@ -13,7 +13,7 @@ export default example({
 
   async run({ device, seed, short, log }) {
     const { train, test } = await mnist({ side: 14, tested: short ? 2000 : 10_000 });
-    const steps = short ? 200 : 1000;
+    const steps = short ? 400 : 1000;
 
     const f = new nn.Sequential(
       new nn.Flatten(),

@@ -7,4 +7,5 @@ export const withoutResults: ReadonlySet<string> = new Set([
   'decoder-lm',
   'encdec-transformer',
   'sampling',
+  'semisupervised',
 ]);
