@@ -1,15 +1,18 @@
 // This library's adapter but for the device, which adapters/chainrule*.ts choose.
 import {
   add,
+  batchNorm,
   compile,
   conv2d,
   detach,
   embedding,
   exp,
   f32,
+  fill,
   flatten,
   grad,
   i32,
+  layerNorm,
   leakyRelu,
   linear,
   matmul,
@@ -20,14 +23,19 @@ import {
   nn,
   optim,
   Parameter,
+  permute,
   relu,
   reshape,
+  scaledDotProductAttention,
+  scan,
   sigmoid,
+  slice,
   softmax,
   softplus,
   square,
   sub,
   sum,
+  tanh,
   type Device,
   type InputData,
   type Signature,
@@ -49,10 +57,17 @@ import {
   type OptimizerSpec,
   type Runner,
   type Shared,
+  type Workload,
 } from '../lib/types.ts';
 
 type Lookup = (name: string) => Tensor;
-type Loss = (p: Lookup, batch: Lookup) => Tensor;
+type Loss = (p: Lookup, batch: Lookup, size: (name: string) => number) => Tensor;
+
+/** [rows, n · width] → n times [rows, width]. */
+function columns(x: Tensor, n: number): Tensor[] {
+  const width = x.shape[1]! / n;
+  return Array.from({ length: n }, (_, i) => slice(x, [null, [i * width, (i + 1) * width]]));
+}
 
 const losses: Record<string, Loss> = {
   mlp(p, batch) {
@@ -67,6 +82,57 @@ const losses: Record<string, Loss> = {
     const h = block(block(batch('x'), p('k1'), p('c1')), p('k2'), p('c2'));
     const h3 = relu(linear(flatten(h), p('w3'), p('b3')));
     return nn.crossEntropy(linear(h3, p('w4'), p('b4')), batch('y'));
+  },
+
+  resnet(p, batch) {
+    const convNorm = (x: Tensor, i: string) =>
+      batchNorm(conv2d(x, p(`k${i}`), null, { padding: 1 }), p(`g${i}`), p(`b${i}`));
+    let x = batch('x');
+    for (let i = 0; i < 3; i++) x = relu(add(convNorm(relu(convNorm(x, `${i}0`)), `${i}1`), x));
+    return nn.crossEntropy(linear(mean(x, { axes: [2, 3] }), p('w'), p('bias')), batch('y'));
+  },
+
+  lstm(p, batch, size) {
+    const hidden = size('hidden');
+    const zeros = fill(0, [size('batch'), hidden]);
+    const { carry } = scan(
+      ({ h, c }, x: Tensor) => {
+        const gates = add(x, matmul(h, p('wh'), { transposeB: true }));
+        const [i, f, g, o] = columns(gates, 4) as [Tensor, Tensor, Tensor, Tensor];
+        const next = add(mul(sigmoid(f), c), mul(sigmoid(i), tanh(g)));
+        return [{ h: mul(sigmoid(o), tanh(next)), c: next }, {}];
+      },
+      { h: zeros, c: zeros },
+      linear(batch('x'), p('wx'), p('b')),
+    );
+    return nn.crossEntropy(linear(carry.h, p('w'), p('bo')), batch('y'));
+  },
+
+  transformer(p, batch, size) {
+    const [rows, length, width, heads] = ['batch', 'length', 'width', 'heads'].map(size) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const attend = (x: Tensor, i: number) => {
+      const projected = columns(linear(x, p(`qkv${i}`), p(`qkvb${i}`)), 3);
+      const [q, k, v] = projected.map((y) =>
+        permute(reshape(y, [rows, length, heads, width / heads]), [0, 2, 1, 3]),
+      ) as [Tensor, Tensor, Tensor];
+      const mixed = scaledDotProductAttention(q, k, v, { causal: true });
+      return reshape(permute(mixed, [0, 2, 1, 3]), [rows * length, width]);
+    };
+    const tokens = reshape(embedding(p('tok'), batch('x')), [rows, length, width]);
+    let x = reshape(add(tokens, p('pos')), [rows * length, width]);
+    for (let i = 0; i < size('layers'); i++) {
+      const attended = attend(layerNorm(x, width, p(`ln1g${i}`), p(`ln1b${i}`)), i);
+      x = add(x, linear(attended, p(`proj${i}`), p(`projb${i}`)));
+      const normed = layerNorm(x, width, p(`ln2g${i}`), p(`ln2b${i}`));
+      x = add(x, linear(relu(linear(normed, p(`fc${i}`), p(`fcb${i}`))), p(`out${i}`), p(`outb${i}`)));
+    }
+    const logits = linear(layerNorm(x, width, p('lnfg'), p('lnfb')), p('head'));
+    return nn.crossEntropy(logits, reshape(batch('y'), [rows * length]));
   },
 
   vae(p, batch) {
@@ -108,10 +174,10 @@ function makeOptimizer(
   return new optim.Adam(params, { lr, betas: [b1, b2], ...(eps === undefined ? {} : { eps }) });
 }
 
-function ordinaryStep(loss: Loss, spec: OptimizerSpec, params: Record<string, Parameter>): BuildStep {
-  const optimizer = makeOptimizer(spec, Object.values(params));
+function ordinaryStep(loss: Loss, { opt, sizes }: Workload, params: Record<string, Parameter>): BuildStep {
+  const optimizer = makeOptimizer(opt!, Object.values(params));
   return (batch) => {
-    const value = loss(lookup(params), batch);
+    const value = loss(lookup(params), batch, lookup(sizes ?? {}));
     return { loss: value, updates: optimizer.update(grad(value, optimizer.params)) };
   };
 }
@@ -195,7 +261,7 @@ async function buildTraining(
   const params = mapValues(shared.params, (field) => makeParameter(name, field));
   const loss = losses[name];
   if (!loss && name !== 'gan') throw new NotImplemented(library, name);
-  const buildStep = loss ? ordinaryStep(loss, spec.opt!, params) : ganStep(spec.opt!, params);
+  const buildStep = loss ? ordinaryStep(loss, spec, params) : ganStep(spec.opt!, params);
   const source = data === 'resident' ? residentBatches(batches) : uploadedBatches(batches);
   const step = await compile(device, source.signature, (inputs) => {
     const { loss: value, updates } = buildStep(source.batch(lookup(inputs)));

@@ -36,6 +36,9 @@ export function channelsFirst(workload: string, { name, shape }: Field): Layout 
   return identity(shape);
 }
 
+/** Matrices whose rows are looked up or added: no layer's weights. */
+const TABLES: ReadonlySet<string> = new Set(['tok', 'pos']);
+
 /** For libraries with PyTorch's layouts: NCHW images, OIHW kernels and [out, in] weights. */
 export function pytorch(workload: string, { name, shape }: Field): Layout {
   if (shape.length === 4) return axesLayout(shape, [3, 2, 0, 1]);
@@ -43,7 +46,7 @@ export function pytorch(workload: string, { name, shape }: Field): Layout {
     const [inputs, outputs] = shape as [number, number];
     return { view: [...CNN_FLATTENED.image, outputs], perm: [3, 2, 0, 1], shape: [outputs, inputs] };
   }
-  return shape.length === 2 ? axesLayout(shape, [1, 0]) : identity(shape);
+  return shape.length === 2 && !TABLES.has(name) ? axesLayout(shape, [1, 0]) : identity(shape);
 }
 
 /** Images as NCHW; other data as it is. */

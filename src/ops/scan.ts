@@ -340,17 +340,12 @@ function boundTo(scan: Tensor): { carries: Tensor[]; xs: Tensor[]; captures: Ten
 
 /** The values of a node of the body at all steps, [steps, ...]. */
 function stackOf(scan: Tensor, node: Tensor): Tensor {
-  const { steps, reverse, carryIn, xIn, captureIn, carryOut } = scan.attrs as ScanAttrs;
+  const { steps, carryIn, xIn, captureIn } = scan.attrs as ScanAttrs;
   const { carries, xs, captures } = boundTo(scan);
   if (xIn.includes(node)) return xs[xIn.indexOf(node)]!;
   if (captureIn.includes(node)) return broadcast(captures[captureIn.indexOf(node)]!, [steps, ...node.shape]);
-  if (!carryIn.includes(node)) return emit(scanStackOp, [scan], { node });
-  // The carry before each step: the initial one, then what the step before has left.
-  const index = carryIn.indexOf(node);
-  const first = reshape(carries[index]!, [1, ...node.shape]);
-  if (steps === 1) return first;
-  const rest = stackOf(scan, carryOut[index]!);
-  return reverse ? concat([slice(rest, [[1]]), first]) : concat([first, slice(rest, [[0, -1]])]);
+  if (carryIn.includes(node) && steps === 1) return reshape(carries[carryIn.indexOf(node)]!, [1, ...node.shape]);
+  return emit(scanStackOp, [scan], { node });
 }
 
 /**

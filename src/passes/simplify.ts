@@ -28,7 +28,7 @@ const isFill = (node: Tensor, value?: number) =>
   node.op.name === 'fill' && (value === undefined || node.attrs.value === value);
 
 /**
- * Constant folding (of tensors whose elements are all equal), neutral elements, ops that only gradients see, and
+ * Constant folding (of tensors whose elements are all equal), neutral elements, reductions of single elements, ops that only gradients see, and
  * views of views. Never folds x · 0: x may be NaN or infinite.
  */
 export function simplify(roots: readonly Tensor[]): Tensor[] {
@@ -67,6 +67,9 @@ function dropNeutral(node: Tensor, inputs: readonly Tensor[]): Tensor | null {
       return isFill(b, 1) ? a : isFill(a, 1) ? b : null;
     case 'div':
       return isFill(b, 1) ? a : null;
+    case 'sum':
+    case 'max':
+      return a.size === node.size ? reshape(a, node.shape) : null;
     case 'neg':
       return a.op.name === 'neg' ? a.inputs[0]! : null;
     case 'cast':

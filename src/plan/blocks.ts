@@ -1,15 +1,7 @@
 import { Parameter, type Tensor } from '../graph/index.ts';
-import { describeKernel, readsOf, type Kernel } from './fuse.ts';
+import { describeKernel, readersOf, readsOf, type Kernel } from './kernel.ts';
+import type { Place, PlaceOf } from './place.ts';
 import type { Prepared } from './prepare.ts';
-
-/** Where a parameter lies: at `offset` bytes of a buffer that it shares with the others of its arena. */
-export interface Place {
-  readonly arena: object;
-  readonly offset: number;
-}
-
-/** The place of a parameter; undefined for one with a buffer of its own. */
-export type PlaceOf = (parameter: Parameter) => Place | undefined;
 
 /** Values that share a slot: gradients, in the same places relative to each other as their parameters. */
 export interface Block {
@@ -89,13 +81,6 @@ export function alignUpdates(
   return { kernels: [...kernels.filter((kernel) => !last.includes(kernel)), ...last], blocks };
 }
 
-function readersOf(kernels: readonly Kernel[], { views }: Prepared): ReadonlyMap<Tensor, readonly Kernel[]> {
-  const readers = new Map<Tensor, Kernel[]>();
-  for (const kernel of kernels)
-    for (const base of readsOf(kernel, views)) readers.set(base, [...(readers.get(base) ?? []), kernel]);
-  return readers;
-}
-
 function asUpdate(
   kernel: Kernel,
   { views, outputs, updates }: Prepared,
@@ -105,7 +90,7 @@ function asUpdate(
   const stored = kernel.stores.map((node) => updates.get(node));
   const places = stored.map((parameter) => parameter && placeOf(parameter));
   const [place] = places;
-  if (kernel.anchor || !place || places.includes(undefined)) return null;
+  if (kernel.anchor || kernel.lines || !place || places.includes(undefined)) return null;
   const reads = readsOf(kernel, views);
   const size = kernel.stores[0]!.size;
   const gradients = reads.filter(

@@ -9,7 +9,7 @@ import {
   type PoolAttrs,
 } from '../ops/index.ts';
 import type { IndexedName, KernelName, PointwiseName, PrimitiveAttrs } from '../ops/primitives.ts';
-import type { Kernel } from './fuse.ts';
+import type { Kernel } from './kernel.ts';
 import type { Plan } from './plan.ts';
 import { collapse, type View } from './view.ts';
 

@@ -1,43 +1,16 @@
 import type { Parameter, Tensor } from '../graph/index.ts';
+import { MAX_OPS, readsInPlace, takesEpilogue, type Kernel, type KernelLimits } from './kernel.ts';
 import type { Prepared } from './prepare.ts';
 import { isContiguous } from './view.ts';
 
-/** One dispatch: an optional kernel op with the elementwise work before and after it. Or a loop of dispatches. */
-export interface Kernel {
-  /** The op that has a kernel file, or the loop; `null` for purely elementwise work. */
-  anchor: Tensor | null;
-  /** Elementwise nodes computed while reading the anchor's input (reductions only), in order. */
-  prologue: Tensor[];
-  /** Elementwise nodes computed from the anchor's result, or from loads alone, in order. */
-  epilogue: Tensor[];
-  /** Nodes of this kernel that are written to buffers. */
-  stores: Tensor[];
-}
-
-export interface FuseLimits {
-  /** Storage buffers that one dispatch may bind. */
-  readonly maxBindings: number;
-}
-
-/** Longer elementwise text gains nothing and costs compile time. */
-const MAX_OPS = 64;
+/** Elements of work that costs a dispatch more than its memory. */
+const SMALL = 2 ** 14;
 
 const isElementwise = (node: Tensor) =>
   (node.op.kind === 'pointwise' || node.op.kind === 'indexed') && node.op.name !== 'fill';
 
-/** Element i of `node` needs exactly element i of this input. */
-const readsInPlace = (node: Tensor, input: number) =>
-  (node.op.kind === 'pointwise' && node.op.name !== 'assign') || (node.op.name === 'gather' && input === 1);
-
 /** A kernel file computes it, alone or with elementwise work around it. */
 const isAnchor = (node: Tensor) => node.op.kind === 'kernel' || node.op.kind === 'reduction';
-
-/** Matmul, convolutions, pools and reductions can go on computing with what they would store. */
-const takesEpilogue = (node: Tensor) =>
-  node.op.name !== 'argmax' &&
-  node.op.name !== 'scatterAdd' &&
-  node.op.name !== 'embeddingGrad' &&
-  !node.op.name.startsWith('attention');
 
 interface Use {
   readonly user: Tensor;
@@ -64,7 +37,7 @@ interface Group {
  * Then a kernel op takes in the first group that consumes it (epilogue), and a reduction the group that
  * feeds it alone (prologue).
  */
-export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings }: FuseLimits): Kernel[] {
+export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings }: KernelLimits): Kernel[] {
   const uses = findUses(order, views);
   const results = new Set<Tensor>([...outputs, ...updates.keys()]);
   const groupOf = new Map<Tensor, Group>();
@@ -135,6 +108,8 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
   for (const group of [...groups].sort((a, b) => a.height - b.height))
     for (let merged: Group | null = group; merged; ) merged = joinProducers(merged);
 
+  joinSiblings();
+
   const kernels = new Map<Group, Kernel>();
   for (const group of groups) {
     const members = [...group.members].sort((a, b) => a.id - b.id);
@@ -144,6 +119,7 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
       prologue: [],
       epilogue: anchor ? [] : members,
       stores: [...group.stores].filter((node) => node.op.kind !== 'loop').sort((a, b) => a.id - b.id),
+      lines: null,
     });
   }
   for (const node of order) if (node.op.kind === 'part') joinItsLoop(node);
@@ -184,6 +160,49 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
     groups.add(joined);
     for (const member of members) groupOf.set(member, joined);
     return joined;
+  }
+
+  /**
+   * Elementwise work on as many elements runs together where none of it needs the other: when both read a value, or are
+   * small. The later one moves up to the height of the earlier one, if all that it reads is higher still.
+   */
+  function joinSiblings(): void {
+    const mayJoin = (group: Group) =>
+      [...group.members].every(isElementwise) &&
+      !isPrologue(group) &&
+      ![...group.stores].some((node) => updates.has(node));
+    const sizeOf = ({ members }: Group) => [...members][0]!.size;
+    const earlier = new Map<number, Group[]>();
+    for (const group of [...groups].sort((a, b) => b.height - a.height)) {
+      if (!mayJoin(group)) continue;
+      const size = sizeOf(group);
+      const candidates = earlier.get(size) ?? [];
+      earlier.set(size, candidates);
+      const lowest = Math.min(...[...group.reads].flatMap((base) => groupOf.get(base)?.height ?? []));
+      const index = candidates.findIndex(
+        (other) =>
+          other.height < lowest &&
+          (size <= SMALL || [...group.reads].some((base) => base.size === size && other.reads.has(base))) &&
+          fits(union(other.members, group.members), union(other.stores, group.stores), union(other.reads, group.reads), 0),
+      );
+      if (index < 0) {
+        candidates.push(group);
+        continue;
+      }
+      const other = candidates[index]!;
+      const joined: Group = {
+        height: other.height,
+        members: union(other.members, group.members),
+        stores: union(other.stores, group.stores),
+        reads: union(other.reads, group.reads),
+        operands: 0,
+      };
+      groups.delete(other);
+      groups.delete(group);
+      groups.add(joined);
+      for (const member of joined.members) groupOf.set(member, joined);
+      candidates[index] = joined;
+    }
   }
 
   /** A loop stores its parts. */
@@ -250,6 +269,10 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
   }
 }
 
+function union<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): Set<T> {
+  return new Set([...a, ...b]);
+}
+
 function findUses(order: readonly Tensor[], views: Prepared['views']): Map<Tensor, Use[]> {
   const uses = new Map<Tensor, Use[]>(order.map((node) => [node, []]));
   for (const user of order) {
@@ -284,20 +307,6 @@ function usersFirst(
   return result;
 }
 
-/** The tensors a kernel reads from buffers, each once. */
-export function readsOf(kernel: Kernel, views: Prepared['views']): Tensor[] {
-  const inside = new Set<Tensor>([...kernel.prologue, ...kernel.epilogue]);
-  if (kernel.anchor) inside.add(kernel.anchor);
-  const reads = new Set<Tensor>();
-  for (const node of inside) {
-    for (const input of node.inputs) {
-      const { base } = views.get(input)!;
-      if (!inside.has(base) && base.op.name !== 'fill') reads.add(base);
-    }
-  }
-  return [...reads];
-}
-
 /** Parameters of `updates` that a kernel stores although it also reads them out of step with its stores. */
 export function racingUpdates(kernel: Kernel, { views, updates }: Prepared): Parameter[] {
   const stored = new Map(
@@ -319,10 +328,4 @@ export function racingUpdates(kernel: Kernel, { views, updates }: Prepared): Par
   for (const node of kernel.prologue) check(node, false);
   for (const node of kernel.epilogue) check(node, true);
   return racing;
-}
-
-/** `mul,sub > sum > log`: prologue, anchor, epilogue. */
-export function describeKernel({ prologue, anchor, epilogue }: Kernel): string {
-  const names = (nodes: readonly Tensor[]) => nodes.map((node) => node.op.name).join(',');
-  return [names(prologue), anchor?.op.name, names(epilogue)].filter(Boolean).join(' > ');
 }

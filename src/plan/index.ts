@@ -1,4 +1,4 @@
-export type { Block, Place, PlaceOf } from './blocks.ts';
+export type { Block } from './blocks.ts';
 export { addCosts, costOf, costOfPlan, formatCost, type Cost } from './cost.ts';
 export {
   countDispatches,
@@ -10,5 +10,7 @@ export {
   type Plan,
   type Scratch,
 } from './plan.ts';
-export { describeKernel, readsOf, type Kernel } from './fuse.ts';
+export { destinationOf, isMove, type Destination } from './join-moves.ts';
+export { describeKernel, readsOf, type Kernel, type Lines } from './kernel.ts';
+export type { Place, PlaceOf } from './place.ts';
 export { collapse, isContiguous, ownView, type Axis, type View } from './view.ts';

@@ -1,8 +1,11 @@
 import { BYTES_PER_ELEMENT, emit, formatShape, Parameter, Tensor } from '../graph/index.ts';
 import { copyOp, type ScanAttrs } from '../ops/index.ts';
 import { allocate, type Lifetime } from './allocate.ts';
-import { alignUpdates, updatesBesideReads, type Block, type PlaceOf } from './blocks.ts';
-import { describeKernel, fuse, racingUpdates, readsOf, type FuseLimits, type Kernel } from './fuse.ts';
+import { alignUpdates, updatesBesideReads, type Block } from './blocks.ts';
+import { fuse, racingUpdates } from './fuse.ts';
+import { joinLines } from './join-lines.ts';
+import { joinMoves } from './join-moves.ts';
+import { describeKernel, readsOf, type Kernel, type KernelLimits } from './kernel.ts';
 import { prepare, type Prepared } from './prepare.ts';
 import { schedule } from './schedule.ts';
 import type { StorageOrder } from './view.ts';
@@ -56,11 +59,6 @@ export interface Plan extends Prepared {
   readonly slots: readonly number[];
 }
 
-export interface PlanOptions extends FuseLimits {
-  /** Parameters that share buffers; default none. */
-  readonly placeOf?: PlaceOf;
-}
-
 /**
  * Turn an optimised graph into a plan.
  *
@@ -70,7 +68,7 @@ export function makePlan(
   outputs: readonly Tensor[],
   updates: readonly (readonly [Parameter, Tensor])[],
   storage: StorageOrder,
-  limits: PlanOptions,
+  limits: KernelLimits,
 ): Plan {
   return planWithin(outputs, updates, storage, limits, false);
 }
@@ -80,7 +78,7 @@ function planWithin(
   outputs: readonly Tensor[],
   updates: readonly (readonly [Parameter, Tensor])[],
   storage: StorageOrder,
-  limits: PlanOptions,
+  limits: KernelLimits,
   placed: boolean,
 ): Plan {
   const { placeOf = () => undefined } = limits;
@@ -88,7 +86,8 @@ function planWithin(
   const separate = new Set<Parameter>();
   for (;;) {
     const prepared = prepare(outputs, updates, storage, separate);
-    const kernels = fuse(prepared, limits);
+    const fused = joinLines(fuse(prepared, limits), prepared, limits);
+    const kernels = joinMoves(fused, prepared, limits);
     const racing = kernels.flatMap((kernel) => [
       ...racingUpdates(kernel, prepared),
       ...updatesBesideReads(kernel, prepared, placeOf),
@@ -118,7 +117,7 @@ function planLoop(
   { anchor, stores }: Kernel,
   { views }: Prepared,
   storage: StorageOrder,
-  limits: FuseLimits,
+  limits: KernelLimits,
 ): Loop {
   const { steps, reverse, carryIn, xIn, captureIn, carryOut } = anchor!.attrs as ScanAttrs;
   const stacked = stores.filter((part) => part.op.name === 'scanStack');

@@ -1,5 +1,5 @@
 import type { Parameter, Tensor } from '../graph/index.ts';
-import { readsOf, type Kernel } from './fuse.ts';
+import { readsOf, type Kernel } from './kernel.ts';
 import type { Prepared } from './prepare.ts';
 
 /**
@@ -12,24 +12,46 @@ export function schedule(
   kernels: readonly Kernel[],
   prepared: Prepared,
 ): { order: Kernel[] } | { blocked: Parameter[] } {
+  const order = topologicalKernels(kernels, dependents(kernels, prepared));
+  if (order.length === kernels.length) return { order };
+  const done = new Set(order);
+  const stuck = kernels.filter((kernel) => !done.has(kernel));
+  return {
+    blocked: stuck.flatMap((kernel) => kernel.stores.flatMap((node) => prepared.updates.get(node) ?? [])),
+  };
+}
+
+/** For each kernel those that have to run after it. */
+export function dependents(
+  kernels: readonly Kernel[],
+  { views, updates }: Prepared,
+): ReadonlyMap<Kernel, ReadonlySet<Kernel>> {
   const producer = new Map<Tensor, Kernel>();
   const writer = new Map<Tensor, Kernel>();
   for (const kernel of kernels) {
     for (const node of kernel.stores) {
       producer.set(node, kernel);
-      const parameter = prepared.updates.get(node);
+      const parameter = updates.get(node);
       if (parameter) writer.set(parameter, kernel);
     }
   }
   const after = new Map<Kernel, Set<Kernel>>(kernels.map((kernel) => [kernel, new Set()]));
   for (const kernel of kernels) {
-    for (const read of readsOf(kernel, prepared.views)) {
+    for (const read of readsOf(kernel, views)) {
       const before = producer.get(read);
       if (before && before !== kernel) after.get(before)!.add(kernel);
       const update = writer.get(read);
       if (update && update !== kernel) after.get(kernel)!.add(update);
     }
   }
+  return after;
+}
+
+/** Kernels in an order that `after` allows, as far as there is one. */
+export function topologicalKernels(
+  kernels: readonly Kernel[],
+  after: ReadonlyMap<Kernel, ReadonlySet<Kernel>>,
+): Kernel[] {
   const waiting = new Map<Kernel, number>(kernels.map((kernel) => [kernel, 0]));
   for (const next of after.values()) for (const kernel of next) waiting.set(kernel, waiting.get(kernel)! + 1);
 
@@ -43,11 +65,7 @@ export function schedule(
       if (waiting.get(next) === 0) ready.push(next);
     }
   }
-  if (order.length === kernels.length) return { order };
-  const stuck = kernels.filter((kernel) => waiting.get(kernel)! > 0);
-  return {
-    blocked: stuck.flatMap((kernel) => kernel.stores.flatMap((node) => prepared.updates.get(node) ?? [])),
-  };
+  return order;
 }
 
 /** The id of the last node a kernel computes: its place in the trace. */

@@ -4,7 +4,7 @@ import workgroupLibrary from '../../shaders/lib/workgroup.wgsl';
 import { ChainruleError, type Tensor } from '../graph/index.ts';
 import { describeKernel, type Kernel, type Plan } from '../plan/index.ts';
 import { Generator, type BufferOf } from './generate.ts';
-import { kernels, mapKernel, type Adapter, type KernelSpec } from './kernels.ts';
+import { kernels, mapKernel, linesKernel, type Adapter, type KernelSpec } from './kernels.ts';
 
 /** A buffer in the order of binding numbers; uniforms carry their contents. */
 export type ComposedBinding =
@@ -26,8 +26,12 @@ export function compose(
   scalarIndex: ReadonlyMap<Tensor, number>,
   adapter: Adapter,
 ): Composed {
-  const { anchor } = kernel;
-  const spec = anchor ? choose(anchor, plan, adapter) : mapKernel(kernel.epilogue[0]!.size);
+  const { anchor, lines } = kernel;
+  const spec = anchor
+    ? choose(anchor, plan, adapter)
+    : lines
+      ? linesKernel(lines, adapter)
+      : mapKernel(kernel.epilogue[0]!.size);
   const generator = new Generator(plan, kernel, scalarIndex, spec.epilogueWidth, spec.prologueWidth ?? 1);
   const generated = generator.finish(spec.shader.bindings.length);
   const libraries = [workgroupLibrary, ...spec.libraries];

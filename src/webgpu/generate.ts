@@ -1,7 +1,18 @@
 import { stridesOf, type DType, type Shape, type Tensor } from '../graph/index.ts';
 import type { RandomAttrs } from '../ops/index.ts';
 import type { IndexedName, PointwiseName } from '../ops/primitives.ts';
-import { collapse, isContiguous, type Axis, type Kernel, type Plan, type View } from '../plan/index.ts';
+import {
+  collapse,
+  destinationOf,
+  isContiguous,
+  isMove,
+  type Axis,
+  type Destination,
+  type Kernel,
+  type Lines,
+  type Plan,
+  type View,
+} from '../plan/index.ts';
 
 /** Elements that one call of a generated function computes. */
 export type Width = 1 | 4;
@@ -52,10 +63,13 @@ interface Buffer {
 
 /**
  * Writes the generated functions of one kernel: `element` (what a reduction reads) and `epilogue` (what
- * happens to a result), or `map` when there is no kernel op. This file is the only one that builds WGSL text.
+ * happens to a result), `map` when there is no kernel op, or `work_on_row` and `work_on_columns`. This file is the only one that builds WGSL text.
  */
 export class Generator {
   readonly #plan: Plan;
+  readonly #hasRows: boolean;
+  /** What the kernel computes. */
+  readonly #inside: ReadonlySet<Tensor>;
   readonly #scalarIndex: ReadonlyMap<Tensor, number>;
   readonly #buffers = new Map<Tensor | 'scalars', Buffer>();
   readonly #dims: number[] = [];
@@ -73,8 +87,18 @@ export class Generator {
     prologueWidth: Width,
   ) {
     this.#plan = plan;
+    this.#hasRows = kernel.lines?.inner === 1;
+    this.#inside = new Set([
+      ...kernel.prologue,
+      ...(kernel.anchor ? [kernel.anchor] : []),
+      ...kernel.epilogue,
+    ]);
     this.#scalarIndex = scalarIndex;
     this.#scanBuffers(kernel, epilogueWidth, prologueWidth);
+    if (kernel.lines) {
+      this.#writeLines(kernel, kernel.lines, prologueWidth);
+      return;
+    }
     if (kernel.anchor?.op.kind === 'reduction') this.#writeElement(kernel, prologueWidth);
     this.#writeEpilogue(kernel, epilogueWidth);
   }
@@ -109,13 +133,11 @@ export class Generator {
 
   /** Find every buffer, whether it is written, and whether all its accesses are whole vectors. */
   #scanBuffers(kernel: Kernel, epilogueWidth: Width, prologueWidth: Width): void {
-    const inside = new Set<Tensor>([...kernel.prologue, ...kernel.epilogue]);
-    if (kernel.anchor) inside.add(kernel.anchor);
     const scan = (nodes: readonly Tensor[], width: Width) => {
       for (const node of nodes) {
         node.inputs.forEach((input, i) => {
           const view = this.#plan.views.get(input)!;
-          if (inside.has(view.base) || view.base.op.name === 'fill') return;
+          if (this.#inside.has(view.base) || view.base.op.name === 'fill') return;
           const whole = width === 4 && isPointwiseRead(node, i) && this.#isVector(view);
           const buffer = this.#buffer(view.base);
           buffer.vector &&= whole;
@@ -124,11 +146,16 @@ export class Generator {
     };
     if (kernel.anchor?.op.kind === 'reduction') scan([kernel.anchor], prologueWidth);
     scan(kernel.prologue, prologueWidth);
-    scan(kernel.epilogue, epilogueWidth);
+    const widthOf = (node: Tensor) =>
+      kernel.lines && domainOf(node) > kernel.lines.outer * kernel.lines.inner
+        ? prologueWidth
+        : epilogueWidth;
+    for (const node of kernel.epilogue) scan([node], widthOf(node));
     for (const node of kernel.stores) {
       const buffer = this.#buffer(this.#plan.updates.get(node) ?? node);
       buffer.stored = true;
-      buffer.vector &&= epilogueWidth === 4;
+      const width = node.op.kind === 'reduction' ? epilogueWidth : widthOf(node);
+      buffer.vector &&= width === 4 && (!this.#isMove(node) || this.#destinations(node).every(isVectorAxes));
     }
   }
 
@@ -171,34 +198,153 @@ export class Generator {
     const values = new Map<Tensor, string>();
     if (anchor) values.set(anchor, 'value');
     const lines = this.#compute(epilogue, values, width);
-    for (const node of stores) lines.push(...this.#store(node, values.get(node)!, width));
+    for (const node of stores)
+      lines.push(
+        ...(this.#isMove(node) ? this.#move(node, values, width) : this.#store(node, values.get(node)!, width)),
+      );
     const head = anchor
       ? `fn epilogue(i: u32, value: ${valueType(anchor.dtype, width)}) {`
       : 'fn map(i: u32) {';
     this.#functions.push(head, ...lines, '}');
   }
 
-  #compute(nodes: readonly Tensor[], values: Map<Tensor, string>, width: Width): string[] {
-    // Users have their own copies of cheap values; those in the same kernel share one after all.
+  /**
+   * `fn work_on_row(i, lane, lanes, wanted)`, or `fn work_on_columns(i)` for as many columns as `width`: i is the flat index of
+   * the results. Reductions happen in passes over the lines' elements, each of which needs the results of those before.
+   * What a pass needs of its elements it reads or computes afresh.
+   */
+  #writeLines({ epilogue, stores }: Kernel, { outer, length, inner }: Lines, width: Width): void {
+    const isRow = inner === 1;
+    const isElement = (node: Tensor) => node.op.kind !== 'reduction' && node.size > outer * inner;
+    const numberWidth = isRow ? 1 : width;
+    const baseOf = (input: Tensor) => this.#plan.views.get(input)!.base;
+    const passOf = passes(epilogue, baseOf);
+    const stored = new Set(stores);
+    /** Names of the numbers per line, by node and by expression. */
+    const numbers = new Map<Tensor, string>();
     const names = new Map<string, string>();
+    const lines: string[] = [];
+    for (let pass = 0; pass <= Math.max(...passOf.values()); pass++) {
+      const inPass = epilogue.filter((node) => passOf.get(node) === pass);
+      const known = names.size;
+      const ready = inPass.filter((node) => node.op.kind !== 'reduction' && !isElement(node));
+      this.#name(ready, numbers, names, numberWidth, 's');
+      lines.push(...[...names].slice(known).map(([expression, name]) => `  let ${name} = ${expression};`));
+
+      const reductions = inPass.filter((node) => node.op.kind === 'reduction');
+      const written = inPass.filter((node) => isElement(node) && stored.has(node));
+      if (reductions.length + written.length === 0) continue;
+      // What an earlier pass has stored is read again.
+      const computed = (node: Tensor) =>
+        isElement(node) && this.#inside.has(node) && !(stored.has(node) && passOf.get(node)! < pass);
+      const needed = neededBy([...reductions, ...written], baseOf, computed);
+      const values = new Map(numbers);
+      const nodes = epilogue.filter((node) => needed.has(node));
+      const body = this.#compute(nodes, values, width);
+      reductions.forEach((node, k) => {
+        const [name, sum] = [`t${pass}_${k}`, node.op.name === 'sum'];
+        const value = this.#read(node, 0, values, width, true);
+        const start = this.#literal(sum ? 0 : LOWEST[node.dtype], node.dtype, width);
+        lines.push(`  var ${name} = ${start};`);
+        body.push(sum ? `  ${name} += ${value};` : `  ${name} = max(${name}, ${value});`);
+        numbers.set(node, isRow ? `${name}_row` : name);
+      });
+      body.push(...written.flatMap((node) => this.#store(node, values.get(node)!, width)));
+      lines.push(
+        isRow
+          ? `  for (var at = lane * ${width}u; at < end; at += lanes * ${width}u) {\n  let i = start + at;`
+          : '  for (var r = 0u; r < length; r++) {\n  let i = start + r * inner;',
+        ...body,
+        '  }',
+      );
+      if (isRow)
+        reductions.forEach((node, k) => {
+          const value = acrossLanes(node.op.name, `t${pass}_${k}`, width);
+          lines.push(`  let ${numbers.get(node)!} = ${node.op.name}_of_lanes_${node.dtype}(${value});`);
+        });
+    }
+    const results = stores
+      .filter((node) => !isElement(node))
+      .flatMap((node) => this.#store(node, numbers.get(node)!, numberWidth));
+    const size = this.#dim(length);
+    this.#functions.push(
+      ...(isRow
+        ? [
+            'fn work_on_row(i: u32, lane: u32, lanes: u32, wanted: bool) {',
+            `  let start = i * ${size};`,
+            `  let end = select(0u, ${size}, wanted);`,
+            ...lines,
+            ...(results.length > 0 ? ['  if (lane == 0u && wanted) {', ...results, '  }'] : []),
+          ]
+        : [
+            'fn work_on_columns(i: u32) {',
+            `  let length = ${size};`,
+            `  let inner = ${this.#dim(inner)};`,
+            '  let start = i / inner * length * inner + i % inner;',
+            ...lines,
+            ...results,
+          ]),
+      '}',
+    );
+  }
+
+  #compute(nodes: readonly Tensor[], values: Map<Tensor, string>, width: Width): string[] {
+    const names = new Map<string, string>();
+    this.#name(nodes, values, names, width, 'v');
+    return [...names].map(([expression, name]) => `  let ${name} = ${expression};`);
+  }
+
+  /**
+   * Give a name to the value of each node. Users have their own copies of cheap values; those in the same kernel share
+   * one after all.
+   *
+   * @param names by expression
+   */
+  #name(
+    nodes: readonly Tensor[],
+    values: Map<Tensor, string>,
+    names: Map<string, string>,
+    width: Width,
+    prefix: string,
+  ): void {
     for (const node of nodes) {
+      if (this.#isMove(node)) continue; // stores other values
       const expression =
         node.op.kind === 'indexed'
           ? this.#indexed(node, values, width)
           : this.#pointwise(node, values, width);
-      if (!names.has(expression)) names.set(expression, `v${names.size}`);
+      if (!names.has(expression)) names.set(expression, `${prefix}${names.size}`);
       values.set(node, names.get(expression)!);
     }
-    return [...names].map(([expression, name]) => `  let ${name} = ${expression};`);
   }
 
   #store(node: Tensor, value: string, width: Width): string[] {
     const buffer = this.#buffer(node);
-    const stored =
-      node.dtype === 'bool' ? `select(${width === 4 ? 'vec4u(0u), vec4u(1u)' : '0u, 1u'}, ${value})` : value;
+    const stored = asStored(value, node.dtype, width);
     if (width === 1) return [`  ${buffer.name}[i] = ${stored};`];
     if (buffer.vector) return [`  ${buffer.name}[i >> 2u] = ${stored};`];
     return [0, 1, 2, 3].map((lane) => `  ${buffer.name}[i + ${lane}u] = (${stored})[${lane}];`);
+  }
+
+  #isMove(node: Tensor): boolean {
+    return isMove(node, this.#inside, this.#plan.views);
+  }
+
+  #destinations(node: Tensor): Destination[] {
+    return node.inputs.map((_, i) => destinationOf(node, i, this.#plan.views)!);
+  }
+
+  /** Store what `node` consists of, each part where it goes. */
+  #move(node: Tensor, values: ReadonlyMap<Tensor, string>, width: Width): string[] {
+    const { name, vector } = this.#buffer(node);
+    return this.#destinations(node).flatMap(({ axes, offset }, part) => {
+      const { base } = this.#plan.views.get(node.inputs[part]!)!;
+      const value = asStored(values.get(base)!, node.dtype, width);
+      const at = (lane: number) => this.#offset(lane === 0 ? 'i' : `(i + ${lane}u)`, axes, offset);
+      if (width === 1) return [`  ${name}[${at(0)}] = ${value};`];
+      if (vector) return [`  ${name}[${at(0)} >> 2u] = ${value};`];
+      return [0, 1, 2, 3].map((lane) => `  ${name}[${at(lane)}] = (${value})[${lane}];`);
+    });
   }
 
   // --- Reads ---------------------------------------------------------------------------------
@@ -214,7 +360,10 @@ export class Generator {
     const input = node.inputs[position]!;
     const view = this.#plan.views.get(input)!;
     if (view.base.op.name === 'fill') return this.#literal(view.base.attrs.value, input.dtype, width);
-    if (inPlace && isContiguous(view) && values.has(view.base)) return values.get(view.base)!;
+    const value = inPlace ? values.get(view.base) : undefined;
+    if (value !== undefined && (isContiguous(view) || !this.#hasRows)) return value;
+    // The number of a row, for each of its elements. Those of columns are as wide as their elements.
+    if (value !== undefined) return width === 4 ? `${VECTOR[input.dtype]}(${value})` : value;
     return this.#load(view, this.#access(view, width), width);
   }
 
@@ -261,13 +410,7 @@ export class Generator {
     if (view.base.op.name === 'hostScalar' || view.base.size === 1) return false;
     if (isContiguous(view)) return true;
     const axes = collapse(view.shape, view.strides);
-    const inner = axes.at(-1);
-    return (
-      inner?.stride === 1 &&
-      inner.size % 4 === 0 &&
-      view.offset % 4 === 0 &&
-      axes.slice(0, -1).every(({ stride }) => stride % 4 === 0)
-    );
+    return isVectorAxes({ axes, offset: view.offset });
   }
 
   /** An expression for offset + Σ coordinate · stride of flat index `i`: one helper function per distinct map. */
@@ -461,6 +604,71 @@ export class Generator {
     const values = kind === 'bits' ? block : `philox_${kind}(${block})`;
     return width === 4 ? values : `${values}[i & 3u]`;
   }
+}
+
+/** A value as its buffer holds it. */
+const asStored = (value: string, dtype: DType, width: Width) =>
+  dtype === 'bool' ? `select(${width === 4 ? 'vec4u(0u), vec4u(1u)' : '0u, 1u'}, ${value})` : value;
+
+/** True when four neighbours from a multiple of four on go to, or come from, four neighbours of that kind. */
+function isVectorAxes({ axes, offset }: Destination): boolean {
+  const inner = axes.at(-1);
+  return (
+    inner?.stride === 1 &&
+    inner.size % 4 === 0 &&
+    offset % 4 === 0 &&
+    axes.slice(0, -1).every(({ stride }) => stride % 4 === 0)
+  );
+}
+
+/** Elements that a node goes through. */
+const domainOf = (node: Tensor) => (node.op.kind === 'reduction' ? node.inputs[0]!.size : node.size);
+
+/** What a maximum begins with. */
+const LOWEST: Readonly<Record<DType, number>> = { f32: -Infinity, i32: -(2 ** 31), u32: 0, bool: 0 };
+
+/** Four partial results as one. */
+function acrossLanes(op: string, value: string, width: Width): string {
+  if (width === 1) return value;
+  const [x, y, z, w] = ['x', 'y', 'z', 'w'].map((lane) => `${value}.${lane}`);
+  return op === 'sum' ? `(${x} + ${y}) + (${z} + ${w})` : `max(max(${x}, ${y}), max(${z}, ${w}))`;
+}
+
+/**
+ * The pass over a row in which each node can be computed. A reduction is done at the end of its pass, so what uses it
+ * belongs to the next one.
+ *
+ * @param nodes inputs before users
+ */
+function passes(nodes: readonly Tensor[], baseOf: (input: Tensor) => Tensor): ReadonlyMap<Tensor, number> {
+  const passOf = new Map<Tensor, number>();
+  for (const node of nodes) {
+    const earliest = node.inputs.map(baseOf).flatMap((base) => {
+      const pass = passOf.get(base);
+      return pass === undefined ? [] : [base.op.kind === 'reduction' ? pass + 1 : pass];
+    });
+    passOf.set(node, Math.max(0, ...earliest));
+  }
+  return passOf;
+}
+
+/** `nodes` and what they need, as far as it is `wanted`. */
+function neededBy(
+  nodes: readonly Tensor[],
+  baseOf: (input: Tensor) => Tensor,
+  wanted: (node: Tensor) => boolean,
+): ReadonlySet<Tensor> {
+  const needed = new Set<Tensor>();
+  const visit = (node: Tensor) => {
+    if (needed.has(node) || !wanted(node)) return;
+    needed.add(node);
+    for (const input of node.inputs) visit(baseOf(input));
+  };
+  for (const node of nodes) {
+    visit(node);
+    for (const input of node.inputs) visit(baseOf(input));
+  }
+  return needed;
 }
 
 type Expression = (args: readonly string[], node: Tensor, width: Width) => string;

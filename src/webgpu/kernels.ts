@@ -4,31 +4,27 @@ import attentionKeyValueGrad from '../../shaders/attention_key_value_grad.wgsl';
 import attentionQueryGrad from '../../shaders/attention_query_grad.wgsl';
 import avgPool2d from '../../shaders/avg_pool2d.wgsl';
 import avgPool2dGrad from '../../shaders/avg_pool2d_grad.wgsl';
+import columns from '../../shaders/columns.wgsl';
 import conv2d from '../../shaders/conv2d.wgsl';
 import conv2dAny from '../../shaders/conv2d_any.wgsl';
 import conv2dWeightGrad from '../../shaders/conv2d_weight_grad.wgsl';
 import embeddingGrad from '../../shaders/embedding_grad.wgsl';
 import attentionCommon from '../../shaders/lib/attention_common.wgsl';
-import lanesOfScalar from '../../shaders/lib/lanes_of_scalar.wgsl';
-import lanesOfVector from '../../shaders/lib/lanes_of_vector.wgsl';
 import matmulOperands from '../../shaders/lib/matmul_operands.wgsl';
 import quadOfFourRows from '../../shaders/lib/quad_of_four_rows.wgsl';
 import quadOfOneRow from '../../shaders/lib/quad_of_one_row.wgsl';
-import reduceMax from '../../shaders/lib/reduce_max.wgsl';
-import reduceSum from '../../shaders/lib/reduce_sum.wgsl';
+import rowOfOne from '../../shaders/lib/row_of_one.wgsl';
+import rowOfSubgroup from '../../shaders/lib/row_of_subgroup.wgsl';
 import storeScalar from '../../shaders/lib/store_scalar.wgsl';
 import storeVector from '../../shaders/lib/store_vector.wgsl';
-import subgroupMax from '../../shaders/lib/subgroup_max.wgsl';
-import subgroupSum from '../../shaders/lib/subgroup_sum.wgsl';
 import map from '../../shaders/map.wgsl';
 import matmul4x4 from '../../shaders/matmul_4x4.wgsl';
 import matmul8x8 from '../../shaders/matmul_8x8.wgsl';
 import maxPool2d from '../../shaders/max_pool2d.wgsl';
 import maxPool2dGrad from '../../shaders/max_pool2d_grad.wgsl';
 import maxPool2dGradCells from '../../shaders/max_pool2d_grad_cells.wgsl';
-import reduceColumns from '../../shaders/reduce_columns.wgsl';
-import reduceRows from '../../shaders/reduce_rows.wgsl';
-import reduceRowsSerial from '../../shaders/reduce_rows_serial.wgsl';
+import rows from '../../shaders/rows.wgsl';
+import rowsSerial from '../../shaders/rows_serial.wgsl';
 import scatterAdd from '../../shaders/scatter_add.wgsl';
 import upsample from '../../shaders/upsample.wgsl';
 import upsampleGrad from '../../shaders/upsample_grad.wgsl';
@@ -45,7 +41,7 @@ import {
   type UpsampleAttrs,
 } from '../ops/index.ts';
 import type { KernelName, PrimitiveAttrs } from '../ops/primitives.ts';
-import type { View } from '../plan/index.ts';
+import type { Lines, View } from '../plan/index.ts';
 import type { Width } from './generate.ts';
 
 /** A shader file as the build hands it over: its text and the bindings it declares, reflected from the text. */
@@ -111,10 +107,39 @@ export function mapKernel(size: number): KernelSpec {
   };
 }
 
-/** The kernel for each op that has one. */
-export const kernels: { readonly [Name in KernelName]: Choose<PrimitiveAttrs[Name]> } = {
-  sum: (node, { axes }, _, adapter) => reduction(node, axes, reduceSum, subgroupSum, adapter),
-  max: (node, { axis }, _, adapter) => reduction(node, [axis], reduceMax, subgroupMax, adapter),
+/** Reductions of lines, with the work around them. */
+export function linesKernel({ outer, length, inner }: Lines, adapter: Adapter): KernelSpec {
+  if (inner > 1) {
+    const width = widthOf(inner);
+    return {
+      shader: columns,
+      libraries: [],
+      constants: { WIDTH: width },
+      sizes: { count: outer * inner },
+      workgroups: ceilDiv(outer * inner, WORKGROUP * width),
+      operands: [],
+      epilogueWidth: width,
+      prologueWidth: width,
+    };
+  }
+  const oneSubgroup = adapter.subgroupSize > 0 && length >= SHORT_ROW;
+  return {
+    shader: oneSubgroup ? rows : rowsSerial,
+    libraries: [oneSubgroup ? rowOfSubgroup : rowOfOne],
+    constants: {},
+    sizes: { rows: outer },
+    // One subgroup a row. Where subgroups are smaller than they may be, the surplus ones have nothing to do.
+    workgroups: ceilDiv(oneSubgroup ? outer * adapter.subgroupSize : outer, WORKGROUP),
+    operands: [],
+    epilogueWidth: 1,
+    prologueWidth: widthOf(length),
+  };
+}
+
+/** The kernel for each op that has one of its own. */
+export const kernels: {
+  readonly [Name in Exclude<KernelName, 'sum' | 'max'>]: Choose<PrimitiveAttrs[Name]>;
+} = {
   argmax(node, { axis }) {
     const { outer, length, inner } = middleAxis(node.inputs[0]!, [axis]);
     return {
@@ -309,47 +334,6 @@ function middleAxis(x: Tensor, axes: readonly number[]): { outer: number; length
     outer: sizeOf(x.shape.slice(0, axes[0])),
     length: sizeOf(x.shape.slice(axes[0], axes.at(-1)! + 1)),
     inner: sizeOf(x.shape.slice(axes.at(-1)! + 1)),
-  };
-}
-
-function reduction(
-  node: Tensor,
-  axes: readonly number[],
-  combine: ShaderSource,
-  acrossSubgroup: ShaderSource,
-  adapter: Adapter,
-): KernelSpec {
-  const { outer, length, inner } = middleAxis(node.inputs[0]!, axes);
-  const width = widthOf(inner === 1 ? length : inner);
-  const type = SCALAR[node.dtype];
-  const constants = { T: type, V: width === 4 ? `vec4<${type}>` : type, WIDTH: `${width}u` };
-  if (inner > 1) {
-    return {
-      shader: reduceColumns,
-      libraries: [combine],
-      constants,
-      sizes: { outer, length, inner },
-      workgroups: ceilDiv(outer * inner, WORKGROUP * width),
-      operands: [],
-      epilogueWidth: width,
-      prologueWidth: width,
-    };
-  }
-  const oneSubgroup = adapter.subgroupSize > 0 && length >= SHORT_ROW;
-  return {
-    shader: oneSubgroup ? reduceRows : reduceRowsSerial,
-    libraries: [
-      combine,
-      width === 4 ? lanesOfVector : lanesOfScalar,
-      ...(oneSubgroup ? [acrossSubgroup] : []),
-    ],
-    constants,
-    sizes: { rows: outer, columns: length },
-    // One subgroup a row. Where subgroups are smaller than they may be, the surplus ones have nothing to do.
-    workgroups: ceilDiv(oneSubgroup ? outer * adapter.subgroupSize : outer, WORKGROUP),
-    operands: [],
-    epilogueWidth: 1,
-    prologueWidth: width,
   };
 }
 

@@ -54,7 +54,7 @@ export function mergeUpdates(
     run = [];
   };
   for (const kernel of kernels) {
-    const composed = kernel.anchor ? undefined : composedOf.get(kernel);
+    const composed = kernel.anchor || kernel.lines ? undefined : composedOf.get(kernel);
     const [first, before] = [run[0], run.at(-1)].map((each) => each && composedOf.get(each));
     const goesOn = composed && first && before && continues(first, before, composed, addressOf, limit);
     if (!goesOn) close();

@@ -112,24 +112,18 @@ describe('a training step', () => {
       "0: matmul > add,relu(0.bias[256], x[128, 784], 0.weight[256, 784]) -> s0[128, 256]
       1: matmul > add,relu(2.bias[128], s0[128, 256], 2.weight[128, 256]) -> s2[128, 128]
       2: matmul > add(4.bias[10], s2[128, 128], 4.weight[10, 128]) -> s1[128, 10]
-      3: max(s1[128, 10]) -> s5[128]
-      4: sub,exp(s1[128, 10], s5[128]) -> s3[128, 10]
-      5: add,mul,mul,mul,mul,mul,mul,mul,gt,exp,mul,exp,add,mul,add,mul,add,mul,add,mul,add,mul,add,mul,neg,sub,where,mul,add,mul,mul,add,mul,mul,add,mul,mul,add,mul,mul,add,mul,mul,add,gt,mul,neg,sub,where,sqrt,div(0.weight.step[], lr0[]) -> 0.weight.step[], s8[], s9[]
-      6: sum(s3[128, 10]) -> s4[128]
-      7: log(s4[128]) -> s6[128, 1]
-      8: iota,eq,where,neg > sum > div(y[128], s4[128]) -> s7[128, 1]
-      9: iota,eq,where,mul,add(y[128], s7[128, 1], s3[128, 10]) -> s4[128, 10]
-      10: iota,eq,sub,sub,where > sum > neg(y[128], s1[128, 10], s5[128], s6[128, 1]) -> s3[128]
-      11: sum > mul(s3[128]) -> s5[]
-      12: matmul > gt,where(s2[128, 128], s4[128, 10], 4.weight[10, 128]) -> s3[128, 128]
-      13: matmul > gt,where(s0[128, 256], s3[128, 128], 2.weight[128, 256]) -> s1[128, 256]
-      14: matmul > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(0.weight.exp_avg[256, 784], 0.weight.exp_avg_sq[256, 784], s8[], s9[], 0.weight[256, 784], s1[128, 256], x[128, 784]) -> 0.weight.exp_avg[256, 784], 0.weight.exp_avg_sq[256, 784], 0.weight[256, 784]
-      15: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(0.bias.exp_avg[256], 0.bias.exp_avg_sq[256], s8[], s9[], 0.bias[256], s1[128, 256]) -> 0.bias.exp_avg[256], 0.bias.exp_avg_sq[256], 0.bias[256]
-      16: matmul > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(2.weight.exp_avg[128, 256], 2.weight.exp_avg_sq[128, 256], s8[], s9[], 2.weight[128, 256], s3[128, 128], s0[128, 256]) -> 2.weight.exp_avg[128, 256], 2.weight.exp_avg_sq[128, 256], 2.weight[128, 256]
-      17: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(2.bias.exp_avg[128], 2.bias.exp_avg_sq[128], s8[], s9[], 2.bias[128], s3[128, 128]) -> 2.bias.exp_avg[128], 2.bias.exp_avg_sq[128], 2.bias[128]
-      18: matmul > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(4.weight.exp_avg[10, 128], 4.weight.exp_avg_sq[10, 128], s8[], s9[], 4.weight[10, 128], s4[128, 10], s2[128, 128]) -> 4.weight.exp_avg[10, 128], 4.weight.exp_avg_sq[10, 128], 4.weight[10, 128]
-      19: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(4.bias.exp_avg[10], 4.bias.exp_avg_sq[10], s8[], s9[], 4.bias[10], s4[128, 10]) -> 4.bias.exp_avg[10], 4.bias.exp_avg_sq[10], 4.bias[10]
-      20 dispatches, 10 slots of 399904 bytes"
+      3: add,mul,mul,mul,mul,mul,mul,mul,gt,exp,mul,exp,add,mul,add,mul,add,mul,add,mul,add,mul,add,mul,neg,sub,where,mul,add,mul,mul,add,mul,mul,add,mul,mul,add,mul,mul,add,mul,mul,add,gt,mul,neg,sub,where,sqrt,div(0.weight.step[], lr0[]) -> 0.weight.step[], s5[], s6[]
+      4: rows: max,sub,exp,sum,log,iota,eq,where,neg,sum,div,iota,eq,where,mul,add,iota,eq,sub,sub,where,sum,neg(s1[128, 10], y[128]) -> s4[128, 10], s3[128]
+      5: rows: sum,mul(s3[128]) -> s7[]
+      6: matmul > gt,where(s2[128, 128], s4[128, 10], 4.weight[10, 128]) -> s3[128, 128]
+      7: matmul > gt,where(s0[128, 256], s3[128, 128], 2.weight[128, 256]) -> s1[128, 256]
+      8: matmul > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(0.weight.exp_avg[256, 784], 0.weight.exp_avg_sq[256, 784], s5[], s6[], 0.weight[256, 784], s1[128, 256], x[128, 784]) -> 0.weight.exp_avg[256, 784], 0.weight.exp_avg_sq[256, 784], 0.weight[256, 784]
+      9: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(0.bias.exp_avg[256], 0.bias.exp_avg_sq[256], s5[], s6[], 0.bias[256], s1[128, 256]) -> 0.bias.exp_avg[256], 0.bias.exp_avg_sq[256], 0.bias[256]
+      10: matmul > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(2.weight.exp_avg[128, 256], 2.weight.exp_avg_sq[128, 256], s5[], s6[], 2.weight[128, 256], s3[128, 128], s0[128, 256]) -> 2.weight.exp_avg[128, 256], 2.weight.exp_avg_sq[128, 256], 2.weight[128, 256]
+      11: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(2.bias.exp_avg[128], 2.bias.exp_avg_sq[128], s5[], s6[], 2.bias[128], s3[128, 128]) -> 2.bias.exp_avg[128], 2.bias.exp_avg_sq[128], 2.bias[128]
+      12: matmul > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(4.weight.exp_avg[10, 128], 4.weight.exp_avg_sq[10, 128], s5[], s6[], 4.weight[10, 128], s4[128, 10], s2[128, 128]) -> 4.weight.exp_avg[10, 128], 4.weight.exp_avg_sq[10, 128], 4.weight[10, 128]
+      13: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(4.bias.exp_avg[10], 4.bias.exp_avg_sq[10], s5[], s6[], 4.bias[10], s4[128, 10]) -> 4.bias.exp_avg[10], 4.bias.exp_avg_sq[10], 4.bias[10]
+      14 dispatches, 8 slots of 398384 bytes"
     `);
   });
 
@@ -140,41 +134,35 @@ describe('a training step', () => {
     expect(faultsOf(plan)).toEqual([]);
     expect(plan.kernels.length).toBeLessThanOrEqual(DISPATCHES_CNN);
     expect(printPlan(plan)).toMatchInlineSnapshot(`
-      "0: add,mul,mul,mul,mul,mul,mul,mul,gt,exp,mul,exp,add,mul,add,mul,add,mul,add,mul,add,mul,add,mul,neg,sub,where,mul,add,mul,mul,add,mul,mul,add,mul,mul,add,mul,mul,add,mul,mul,add,gt,mul,neg,sub,where,sqrt,div(0.weight.step[], lr0[]) -> 0.weight.step[], s11[], s12[]
+      "0: add,mul,mul,mul,mul,mul,mul,mul,gt,exp,mul,exp,add,mul,add,mul,add,mul,add,mul,add,mul,add,mul,neg,sub,where,mul,add,mul,mul,add,mul,mul,add,mul,mul,add,mul,mul,add,mul,mul,add,gt,mul,neg,sub,where,sqrt,div(0.weight.step[], lr0[]) -> 0.weight.step[], s10[], s11[]
       1: conv2d > add,relu(0.bias[16], x[32, 1, 28, 28], 0.weight[16, 1, 3, 3]) -> s1[32, 28, 28, 16]
       2: maxPool2d(s1[32, 28, 28, 16]) -> s4[32, 14, 14, 16]
       3: conv2d > add,relu(3.bias[32], s4[32, 14, 14, 16], 3.weight[32, 16, 3, 3]) -> s2[32, 14, 14, 32]
       4: maxPool2d(s2[32, 14, 14, 32]) -> s0[32, 7, 7, 32]
-      5: iota,eq,where,neg > sum(y[32]) -> s6[32]
-      6: copy(s0[32, 7, 7, 32]) -> s5[32, 32, 7, 7]
-      7: matmul > add,relu(7.bias[128], s5[32, 32, 7, 7], 7.weight[128, 1568]) -> s7[32, 128]
-      8: matmul > add(9.bias[10], s7[32, 128], 9.weight[10, 128]) -> s3[32, 10]
-      9: max(s3[32, 10]) -> s10[32]
-      10: sub,exp(s3[32, 10], s10[32]) -> s0[32, 10]
-      11: sum > div(s6[32], s0[32, 10]) -> s8[32], s9[32, 1]
-      12: log(s8[32]) -> s6[32, 1]
-      13: iota,eq,where,mul,add(y[32], s9[32, 1], s0[32, 10]) -> s8[32, 10]
-      14: iota,eq,sub,sub,where > sum > neg(y[32], s3[32, 10], s10[32], s6[32, 1]) -> s0[32]
-      15: sum > mul(s0[32]) -> s9[]
-      16: matmul > gt,where(s7[32, 128], s8[32, 10], 9.weight[10, 128]) -> s6[32, 128]
-      17: matmul(s6[32, 128], 7.weight[128, 1568]) -> s0[32, 1568]
-      18: copy(s0[32, 1568]) -> s3[32, 7, 7, 32]
-      19: matmul > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(7.weight.exp_avg[128, 1568], 7.weight.exp_avg_sq[128, 1568], s11[], s12[], 7.weight[128, 1568], s6[32, 128], s5[32, 32, 7, 7]) -> 7.weight.exp_avg[128, 1568], 7.weight.exp_avg_sq[128, 1568], 7.weight[128, 1568]
-      20: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(7.bias.exp_avg[128], 7.bias.exp_avg_sq[128], s11[], s12[], 7.bias[128], s6[32, 128]) -> 7.bias.exp_avg[128], 7.bias.exp_avg_sq[128], 7.bias[128]
-      21: matmul > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(9.weight.exp_avg[10, 128], 9.weight.exp_avg_sq[10, 128], s11[], s12[], 9.weight[10, 128], s8[32, 10], s7[32, 128]) -> 9.weight.exp_avg[10, 128], 9.weight.exp_avg_sq[10, 128], 9.weight[10, 128]
-      22: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(9.bias.exp_avg[10], 9.bias.exp_avg_sq[10], s11[], s12[], 9.bias[10], s8[32, 10]) -> 9.bias.exp_avg[10], 9.bias.exp_avg_sq[10], 9.bias[10]
-      23: maxPool2dGrad > gt,where(s2[32, 14, 14, 32], s3[32, 7, 7, 32]) -> s0[32, 14, 14, 32]
-      24: sum(s0[32, 14, 14, 32]) -> s5[1, 64, 32]
-      25: convTranspose2d(s0[32, 14, 14, 32], 3.weight[32, 16, 3, 3]) -> s3[32, 14, 14, 16]
-      26: conv2dWeightGradParts(s4[32, 14, 14, 16], s0[32, 14, 14, 32]) -> s2[32, 3, 3, 16, 32]
-      27: maxPool2dGrad > gt,where(s1[32, 28, 28, 16], s3[32, 14, 14, 16]) -> s0[32, 28, 28, 16]
-      28: sum(s0[32, 28, 28, 16]) -> s3[1, 128, 16]
-      29: conv2dWeightGradParts(x[32, 1, 28, 28], s0[32, 28, 28, 16]) -> s1[32, 3, 3, 1, 16]
-      30: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(0.weight.exp_avg[16, 1, 3, 3], 0.weight.exp_avg_sq[16, 1, 3, 3], s11[], s12[], 0.weight[16, 1, 3, 3], s1[32, 3, 3, 1, 16]) -> 0.weight.exp_avg[3, 3, 1, 16], 0.weight.exp_avg_sq[3, 3, 1, 16], 0.weight[3, 3, 1, 16]
-      31: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(0.bias.exp_avg[16], 0.bias.exp_avg_sq[16], s11[], s12[], 0.bias[16], s3[1, 128, 16]) -> 0.bias.exp_avg[16], 0.bias.exp_avg_sq[16], 0.bias[16]
-      32: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(3.weight.exp_avg[32, 16, 3, 3], 3.weight.exp_avg_sq[32, 16, 3, 3], s11[], s12[], 3.weight[32, 16, 3, 3], s2[32, 3, 3, 16, 32]) -> 3.weight.exp_avg[3, 3, 16, 32], 3.weight.exp_avg_sq[3, 3, 16, 32], 3.weight[3, 3, 16, 32]
-      33: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(3.bias.exp_avg[32], 3.bias.exp_avg_sq[32], s11[], s12[], 3.bias[32], s5[1, 64, 32]) -> 3.bias.exp_avg[32], 3.bias.exp_avg_sq[32], 3.bias[32]
-      34 dispatches, 13 slots of 5051936 bytes"
+      5: copy(s0[32, 7, 7, 32]) -> s5[32, 32, 7, 7]
+      6: matmul > add,relu(7.bias[128], s5[32, 32, 7, 7], 7.weight[128, 1568]) -> s7[32, 128]
+      7: matmul > add(9.bias[10], s7[32, 128], 9.weight[10, 128]) -> s0[32, 10]
+      8: rows: iota,eq,where,neg,sum,iota,eq,where,iota,eq,max,sub,exp,sum,log,div,mul,add,sub,sub,where,sum,neg(y[32], s0[32, 10]) -> s8[32, 10], s3[32]
+      9: rows: sum,mul(s3[32]) -> s9[]
+      10: matmul > gt,where(s7[32, 128], s8[32, 10], 9.weight[10, 128]) -> s6[32, 128]
+      11: matmul(s6[32, 128], 7.weight[128, 1568]) -> s0[32, 1568]
+      12: copy(s0[32, 1568]) -> s3[32, 7, 7, 32]
+      13: matmul > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(7.weight.exp_avg[128, 1568], 7.weight.exp_avg_sq[128, 1568], s10[], s11[], 7.weight[128, 1568], s6[32, 128], s5[32, 32, 7, 7]) -> 7.weight.exp_avg[128, 1568], 7.weight.exp_avg_sq[128, 1568], 7.weight[128, 1568]
+      14: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(7.bias.exp_avg[128], 7.bias.exp_avg_sq[128], s10[], s11[], 7.bias[128], s6[32, 128]) -> 7.bias.exp_avg[128], 7.bias.exp_avg_sq[128], 7.bias[128]
+      15: matmul > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(9.weight.exp_avg[10, 128], 9.weight.exp_avg_sq[10, 128], s10[], s11[], 9.weight[10, 128], s8[32, 10], s7[32, 128]) -> 9.weight.exp_avg[10, 128], 9.weight.exp_avg_sq[10, 128], 9.weight[10, 128]
+      16: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(9.bias.exp_avg[10], 9.bias.exp_avg_sq[10], s10[], s11[], 9.bias[10], s8[32, 10]) -> 9.bias.exp_avg[10], 9.bias.exp_avg_sq[10], 9.bias[10]
+      17: maxPool2dGrad > gt,where(s2[32, 14, 14, 32], s3[32, 7, 7, 32]) -> s0[32, 14, 14, 32]
+      18: sum(s0[32, 14, 14, 32]) -> s5[1, 64, 32]
+      19: convTranspose2d(s0[32, 14, 14, 32], 3.weight[32, 16, 3, 3]) -> s3[32, 14, 14, 16]
+      20: conv2dWeightGradParts(s4[32, 14, 14, 16], s0[32, 14, 14, 32]) -> s2[32, 3, 3, 16, 32]
+      21: maxPool2dGrad > gt,where(s1[32, 28, 28, 16], s3[32, 14, 14, 16]) -> s0[32, 28, 28, 16]
+      22: sum(s0[32, 28, 28, 16]) -> s3[1, 128, 16]
+      23: conv2dWeightGradParts(x[32, 1, 28, 28], s0[32, 28, 28, 16]) -> s1[32, 3, 3, 1, 16]
+      24: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(0.weight.exp_avg[16, 1, 3, 3], 0.weight.exp_avg_sq[16, 1, 3, 3], s10[], s11[], 0.weight[16, 1, 3, 3], s1[32, 3, 3, 1, 16]) -> 0.weight.exp_avg[3, 3, 1, 16], 0.weight.exp_avg_sq[3, 3, 1, 16], 0.weight[3, 3, 1, 16]
+      25: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(0.bias.exp_avg[16], 0.bias.exp_avg_sq[16], s10[], s11[], 0.bias[16], s3[1, 128, 16]) -> 0.bias.exp_avg[16], 0.bias.exp_avg_sq[16], 0.bias[16]
+      26: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(3.weight.exp_avg[32, 16, 3, 3], 3.weight.exp_avg_sq[32, 16, 3, 3], s10[], s11[], 3.weight[32, 16, 3, 3], s2[32, 3, 3, 16, 32]) -> 3.weight.exp_avg[3, 3, 16, 32], 3.weight.exp_avg_sq[3, 3, 16, 32], 3.weight[3, 3, 16, 32]
+      27: sum > sub,mul,add,mul,sub,mul,add,sqrt,div,add,mul,div,sub(3.bias.exp_avg[32], 3.bias.exp_avg_sq[32], s10[], s11[], 3.bias[32], s5[1, 64, 32]) -> 3.bias.exp_avg[32], 3.bias.exp_avg_sq[32], 3.bias[32]
+      28 dispatches, 12 slots of 5051696 bytes"
     `);
   });
 
@@ -197,8 +185,8 @@ describe('a training step', () => {
       3: sum > mul,mul,add,mul,add(1.running_mean[16], s2[8, 32, 32, 16], s0[1, 64, 16]) -> s9[1, 16, 1, 1], 1.running_mean[16]
       4: sub,mul > sum(s2[8, 32, 32, 16], s9[1, 16, 1, 1]) -> s0[1, 64, 16]
       5: sum > mul,mul,add,sqrt,div,mul,mul,mul,add(1.running_var[16], 1.weight[16], s0[1, 64, 16]) -> s7[1, 16, 1, 1], s8[1, 16, 1, 1], 1.running_var[16]
-      6: sub,mul,add,relu,mul > sum(s2[8, 32, 32, 16], s9[1, 16, 1, 1], s8[1, 16, 1, 1], 1.bias[16]) -> s0[1, 256]
-      7: sum > mul(s0[1, 256]) -> s10[]
+      6: rows: sub,mul,add,relu,mul,sum(s2[8, 32, 32, 16], s9[1, 16, 1, 1], s8[1, 16, 1, 1], 1.bias[16]) -> s0[1, 256]
+      7: rows: sum,mul(s0[1, 256]) -> s10[]
       8: sub,mul,add,relu,mul,add,sub,mul,add,relu,gt,where(s2[8, 32, 32, 16], s9[1, 16, 1, 1], s8[1, 16, 1, 1], 1.bias[16]) -> s1[8, 32, 32, 16]
       9: sum(s1[8, 32, 32, 16]) -> s4[1, 64, 16]
       10: sub,mul > sum(s2[8, 32, 32, 16], s9[1, 16, 1, 1], s1[8, 32, 32, 16]) -> s0[1, 64, 16]
@@ -349,7 +337,7 @@ describe('updates see the values from before the step', () => {
     const updates = optimizer.update(grad(loss, [p]));
     const plan = await expectRight({ outputs: [loss], updates });
     expect(printPlan(plan)).toMatchInlineSnapshot(`
-      "0: mul,mul > sum > copy(p[3, 3]) -> s0[]
+      "0: rows: mul,mul,sum,copy(p[3, 3]) -> s0[]
       1: mul,add,add,mul,add,mul,add,mul,add,mul,sub(p[3, 3], p.momentum[3, 3], lr0[]) -> p.momentum[3, 3], p[3, 3]
       2 dispatches, 1 slots of 16 bytes"
     `);
@@ -384,9 +372,8 @@ describe('work around a reduction', () => {
     const e = exp(a);
     const plan = await expectRight({ outputs: [e, sum(mul(e, b))] });
     expect(printPlan(plan)).toMatchInlineSnapshot(`
-      "0: exp(a[6, 5]) -> s0[6, 5]
-      1: mul > sum > copy(s0[6, 5], b[6, 5]) -> s1[]
-      2 dispatches, 2 slots of 144 bytes"
+      "0: rows: exp,mul,sum,copy(a[6, 5], b[6, 5]) -> s0[6, 5], s1[]
+      1 dispatches, 2 slots of 144 bytes"
     `);
   });
 
@@ -395,9 +382,8 @@ describe('work around a reduction', () => {
     const e = exp(a);
     const plan = await expectRight({ outputs: [sum(sin(e)), sin(e)] });
     expect(printPlan(plan)).toMatchInlineSnapshot(`
-      "0: exp,sin(a[6, 5]) -> s0[6, 5]
-      1: sum > copy(s0[6, 5]) -> s1[]
-      2 dispatches, 2 slots of 144 bytes"
+      "0: rows: exp,sin,sum,copy(a[6, 5]) -> s0[6, 5], s1[]
+      1 dispatches, 2 slots of 144 bytes"
     `);
   });
 

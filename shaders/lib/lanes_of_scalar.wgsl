@@ -1,4 +1,0 @@
-// V is T itself.
-fn across_lanes(v: V) -> T {
-  return v;
-}

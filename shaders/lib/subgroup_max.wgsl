@@ -1,3 +1,0 @@
-fn across_subgroup(value: T) -> T {
-  return subgroupMax(value);
-}

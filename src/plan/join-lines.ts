@@ -1,0 +1,253 @@
+import { sizeOf, type Tensor } from '../graph/index.ts';
+import { updatesBesideReads } from './blocks.ts';
+import { MAX_OPS, readersOf, readsOf, type Kernel, type KernelLimits, type Lines } from './kernel.ts';
+import type { Prepared } from './prepare.ts';
+import { dependents, topologicalKernels } from './schedule.ts';
+import { collapse, isContiguous, type View } from './view.ts';
+
+const countOf = ({ outer, inner }: Lines) => outer * inner;
+const elementsOf = ({ outer, length, inner }: Lines) => outer * length * inner;
+
+/** A few lanes read a whole row: longer ones need many rows, or they leave most of a GPU idle. */
+const [LONG_ROW, MANY_ROWS] = [1024, 256];
+/** One invocation goes down four columns: it takes as many of those to do the work of a whole matrix. */
+const [LONG_COLUMN, MANY_COLUMNS] = [16, 4 * 4096];
+/** Reductions of as many elements as this have invocations to spare: two of them run along with each other. */
+const SMALL = 2 ** 17;
+/** How many kernels a search for a way around may visit. What belongs together is close. */
+const MOST_VISITS = 256;
+
+/** Kernels that run as one. */
+interface Group {
+  readonly members: readonly Kernel[];
+  readonly lines: Lines | null;
+  /** Places of its first and last member in a topological order. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * Join kernels that go through the same lines: reductions, elementwise work on their elements, and elementwise work on
+ * one number per line. A line is then read where it lies in the cache and what was reduced of it stays in registers, so
+ * that a softmax with cross-entropy, or a layer norm, is one kernel each way.
+ */
+export function joinLines(
+  kernels: readonly Kernel[],
+  prepared: Prepared,
+  { maxBindings, placeOf = () => undefined }: KernelLimits,
+): readonly Kernel[] {
+  const { views, outputs, updates } = prepared;
+  const results = new Set<Tensor>([...outputs, ...updates.keys()]);
+  const after = dependents(kernels, prepared);
+  const order = topologicalKernels(kernels, after);
+  if (order.length < kernels.length) return kernels; // makePlan will move an update out of the way and come back
+  const producer = new Map(kernels.flatMap((kernel) => kernel.stores.map((node) => [node, kernel] as const)));
+  const readers = readersOf(kernels, prepared);
+
+  const groupOf = new Map<Kernel, Group>();
+  order.forEach((kernel, at) =>
+    groupOf.set(kernel, { members: [kernel], lines: linesOf(kernel), first: at, last: at }),
+  );
+  const mayJoin = order.filter((kernel) => isLineWork(kernel, linesOf(kernel)));
+  joinProducers();
+  joinNeighbours();
+  joinNumbers();
+  return [...new Set(groupOf.values())].map((group) => (group.lines ? asKernel(group) : group.members[0]!));
+
+  /** Work with the work that it continues. */
+  function joinProducers(): void {
+    const allowed = new Set(mayJoin);
+    for (const kernel of mayJoin) {
+      for (const base of readsOf(kernel, views)) {
+        const source = producer.get(base);
+        if (source && allowed.has(source)) join(groupOf.get(source)!, groupOf.get(kernel)!);
+      }
+    }
+  }
+
+  /** Reductions of the same lines: of one tensor, or small ones. */
+  function joinNeighbours(): void {
+    const alike = new Map<string, Set<Group>>();
+    for (const kernel of mayJoin) {
+      const group = groupOf.get(kernel)!;
+      if (!group.lines) continue;
+      const key = Object.values(group.lines).join();
+      const others = alike.get(key) ?? new Set<Group>();
+      alike.set(key, others);
+      if (others.has(group)) continue;
+      const elements = elementsOf(group.lines);
+      const large = new Set(readsOf(asKernel(group), views).filter(({ size }) => size === elements));
+      for (const other of [...others].slice(-8)) {
+        const isNear = elements <= SMALL || readsOf(asKernel(other), views).some((base) => large.has(base));
+        const joined = isNear && join(other, group);
+        if (!joined) continue;
+        others.delete(other);
+        others.add(joined);
+        break;
+      }
+      others.add(groupOf.get(kernel)!);
+    }
+  }
+
+  /** What is done with single numbers (the step counter of an optimizer) with a sum of everything (the loss). */
+  function joinNumbers(): void {
+    const sums = new Set([...groupOf.values()].filter(({ lines }) => lines && countOf(lines) === 1));
+    for (const kernel of mayJoin) {
+      const group = groupOf.get(kernel)!;
+      if (group.lines || kernel.epilogue[0]!.size !== 1) continue;
+      for (const sum of sums) {
+        const joined = join(sum, group);
+        if (!joined) continue;
+        sums.delete(sum);
+        sums.add(joined);
+        break;
+      }
+    }
+  }
+
+  /** One group of two; `null` where that cannot be, or would cost more than it saves. */
+  function join(a: Group, b: Group): Group | null {
+    const lines = a.lines ?? b.lines;
+    if (a === b || !lines || (a.lines && b.lines && !sameLines(a.lines, b.lines))) return null;
+    const joined: Group = {
+      members: [...a.members, ...b.members],
+      lines,
+      first: Math.min(a.first, b.first),
+      last: Math.max(a.last, b.last),
+    };
+    const kernel = asKernel(joined);
+    const isAllowed =
+      kernel.epilogue.length <= MAX_OPS &&
+      readsOf(kernel, views).length + kernel.stores.length <= maxBindings &&
+      joined.members.every((member) => isLineWork(member, lines)) &&
+      hasEnoughLines(joined.members, lines) &&
+      staysInLines(kernel.epilogue, lines, views) &&
+      updatesNumbersOnly(kernel, lines, prepared) &&
+      updatesBesideReads(kernel, prepared, placeOf).length === 0 &&
+      !wayAround(a, b) &&
+      !wayAround(b, a);
+    if (!isAllowed) return null;
+    for (const member of joined.members) groupOf.set(member, joined);
+    return joined;
+  }
+
+  /** All of a group's work, and of its stores those that something else needs. */
+  function asKernel({ members, lines }: Group): Kernel {
+    const inside = new Set(members);
+    const isNeeded = (node: Tensor) =>
+      results.has(node) || (readers.get(node) ?? []).some((reader) => !inside.has(reader));
+    return {
+      anchor: null,
+      prologue: [],
+      epilogue: members.flatMap(nodesOf).sort((x, y) => x.id - y.id),
+      stores: members.flatMap(({ stores }) => stores.filter(isNeeded)).sort((x, y) => x.id - y.id),
+      lines,
+    };
+  }
+
+  /** Something else has to run after `from` and before `to`, or it may be so. */
+  function wayAround(from: Group, to: Group): boolean {
+    const seen = new Set<Group>([from]);
+    const waiting = [from];
+    for (let group = waiting.pop(); group; group = waiting.pop()) {
+      for (const member of group.members)
+        for (const next of after.get(member)!) {
+          const other = groupOf.get(next)!;
+          if (other === to && group !== from) return true;
+          if (other === to || seen.has(other) || other.first > to.last) continue;
+          if (seen.size > MOST_VISITS) return true;
+          seen.add(other);
+          waiting.push(other);
+        }
+    }
+    return false;
+  }
+}
+
+const nodesOf = ({ prologue, anchor, epilogue }: Kernel): Tensor[] => [
+  ...prologue,
+  ...(anchor ? [anchor] : []),
+  ...epilogue,
+];
+
+const sameLines = (a: Lines, b: Lines) =>
+  a.outer === b.outer && a.length === b.length && a.inner === b.inner;
+
+/** The lines that a kernel reduces to one element each; `null` when it does not. */
+function linesOf({ anchor }: Kernel): Lines | null {
+  if (!anchor || (anchor.op.name !== 'sum' && anchor.op.name !== 'max')) return null;
+  const { shape } = anchor.inputs[0]!;
+  const axes = (anchor.op.name === 'sum' ? anchor.attrs.axes : [anchor.attrs.axis]) as readonly number[];
+  const [first, last] = [axes[0]!, axes.at(-1)!];
+  return {
+    outer: sizeOf(shape.slice(0, first)),
+    length: sizeOf(shape.slice(first, last + 1)),
+    inner: sizeOf(shape.slice(last + 1)),
+  };
+}
+
+/** A reduction of lines, or work on one element per line or on all elements. Without `lines`: some may fit. */
+function isLineWork(kernel: Kernel, lines: Lines | null): boolean {
+  if (kernel.anchor) return linesOf(kernel) !== null;
+  const size = kernel.epilogue[0]!.size;
+  if (kernel.epilogue.some((node) => node.size !== size)) return false;
+  return !lines || size === countOf(lines) || size === elementsOf(lines);
+}
+
+/** What each lane does takes no longer than if its parts ran by themselves, or not much. */
+function hasEnoughLines(members: readonly Kernel[], lines: Lines): boolean {
+  const { length, inner } = lines;
+  if (length === 1) return false; // numbers and elements could not be told apart
+  if (inner === 1) return length <= LONG_ROW || countOf(lines) >= MANY_ROWS;
+  const isReduction = ({ anchor, epilogue }: Kernel) => anchor || epilogue[0]!.size === countOf(lines);
+  return members.every(isReduction) || length <= LONG_COLUMN || countOf(lines) >= MANY_COLUMNS;
+}
+
+/**
+ * A parameter with one element per row is updated by one lane of that row when all is done, and others may not have read it
+ * yet: so nothing that goes through whole rows may depend on it.
+ */
+function updatesNumbersOnly(
+  { epilogue, stores }: Kernel,
+  lines: Lines,
+  { views, updates }: Prepared,
+): boolean {
+  const stored = stores.filter((node) => updates.has(node));
+  const count = countOf(lines);
+  if (stored.some((node) => node.size !== count)) return false;
+  const old = new Set<Tensor>(stored.map((node) => updates.get(node)!));
+  for (const node of epilogue) if (node.inputs.some((input) => old.has(views.get(input)!.base))) old.add(node);
+  return [...old].every((node) => node.size === count && node.op.kind !== 'reduction');
+}
+
+/** Whatever is read of values that are computed here, it is of the same element or the same line. */
+function staysInLines(nodes: readonly Tensor[], lines: Lines, views: Prepared['views']): boolean {
+  const inside = new Set(nodes);
+  return nodes.every((node) =>
+    node.inputs.every((input, i) => {
+      const view = views.get(input)!;
+      if (!inside.has(view.base)) return true;
+      const inPlace =
+        node.op.kind === 'reduction' ||
+        node.op.kind === 'pointwise' ||
+        (node.op.name === 'gather' && i === 1);
+      if (!inPlace) return false;
+      const domain = node.op.kind === 'reduction' ? node.inputs[0]!.size : node.size;
+      if (view.base.size === domain) return isContiguous(view);
+      return (
+        domain === elementsOf(lines) && view.base.size === countOf(lines) && isBroadcastAlong(view, lines)
+      );
+    }),
+  );
+}
+
+/** A number per line, seen by each of the line's elements. */
+function isBroadcastAlong({ shape, strides, offset }: View, { outer, length, inner }: Lines): boolean {
+  const wanted = collapse([outer, length, inner], [inner, 0, 1]);
+  const axes = collapse(shape, strides);
+  return (
+    offset === 0 &&
+    axes.length === wanted.length &&
+    axes.every(({ size, stride }, i) => size === wanted[i]!.size && stride === wanted[i]!.stride)
+  );
+}

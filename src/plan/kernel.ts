@@ -1,0 +1,81 @@
+import type { Tensor } from '../graph/index.ts';
+import type { PlaceOf } from './place.ts';
+import type { Prepared } from './prepare.ts';
+
+/** The lines along the middle axis of [outer, length, inner], each of which is reduced to numbers. Rows have inner = 1. */
+export interface Lines {
+  readonly outer: number;
+  readonly length: number;
+  readonly inner: number;
+}
+
+/** One dispatch: an optional kernel op with the elementwise work before and after it. Or a loop of dispatches. */
+export interface Kernel {
+  /** The op that has a kernel file, or the loop; `null` for purely elementwise work. */
+  anchor: Tensor | null;
+  /** Elementwise nodes computed while reading the anchor's input (reductions only), in order. */
+  prologue: Tensor[];
+  /** Elementwise nodes computed from the anchor's result, or from loads alone, in order. */
+  epilogue: Tensor[];
+  /** Nodes of this kernel that are written to buffers. */
+  stores: Tensor[];
+  /** Set for a kernel that reduces lines: its `epilogue` is all it computes, the reductions among it. */
+  readonly lines: Lines | null;
+}
+
+export interface KernelLimits {
+  /** Storage buffers that one dispatch may bind. */
+  readonly maxBindings: number;
+  /** Parameters that share buffers; default none. */
+  readonly placeOf?: PlaceOf;
+}
+
+/** Longer elementwise text gains nothing and costs compile time. */
+export const MAX_OPS = 64;
+
+/** Matmul, convolutions, pools and reductions can go on computing with what they would store. */
+export const takesEpilogue = (node: Tensor) =>
+  node.op.name !== 'argmax' &&
+  node.op.name !== 'scatterAdd' &&
+  node.op.name !== 'embeddingGrad' &&
+  !node.op.name.startsWith('attention');
+
+/** Element i of `node` needs exactly element i of this input. */
+export const readsInPlace = (node: Tensor, input: number) =>
+  (node.op.kind === 'pointwise' && node.op.name !== 'assign') || (node.op.name === 'gather' && input === 1);
+
+/** The tensors a kernel reads from buffers, each once. */
+export function readsOf(kernel: Kernel, views: Prepared['views']): Tensor[] {
+  const inside = new Set<Tensor>([...kernel.prologue, ...kernel.epilogue]);
+  if (kernel.anchor) inside.add(kernel.anchor);
+  const reads = new Set<Tensor>();
+  for (const node of inside) {
+    for (const input of node.inputs) {
+      const { base } = views.get(input)!;
+      if (!inside.has(base) && base.op.name !== 'fill') reads.add(base);
+    }
+  }
+  return [...reads];
+}
+
+/** The kernels that read each tensor from a buffer. */
+export function readersOf(
+  kernels: readonly Kernel[],
+  { views }: Prepared,
+): ReadonlyMap<Tensor, readonly Kernel[]> {
+  const readers = new Map<Tensor, Kernel[]>();
+  for (const kernel of kernels)
+    for (const base of readsOf(kernel, views)) {
+      const list = readers.get(base);
+      if (list) list.push(kernel);
+      else readers.set(base, [kernel]);
+    }
+  return readers;
+}
+
+/** `mul,sub > sum > log`: prologue, anchor, epilogue. `rows: max,sub,exp,sum,div`: what is done with each line. */
+export function describeKernel({ prologue, anchor, epilogue, lines }: Kernel): string {
+  const names = (nodes: readonly Tensor[]) => nodes.map((node) => node.op.name).join(',');
+  if (lines) return `${lines.inner === 1 ? 'rows' : 'columns'}: ${names(epilogue)}`;
+  return [names(prologue), anchor?.op.name, names(epilogue)].filter(Boolean).join(' > ');
+}
