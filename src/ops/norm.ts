@@ -1,7 +1,7 @@
 import { ArgumentError, DTypeError, sameShape, ShapeError, type Shape, type Tensor } from '../graph/index.ts';
 import { sum } from './broadcast.ts';
 import { customVjp } from './custom-vjp.ts';
-import { add, detach, div, mul, sqrt, sub } from './pointwise.ts';
+import { add, detach, div, maximum, mul, sqrt, sub } from './pointwise.ts';
 import { mean } from './reduce.ts';
 import { slice } from './slice.ts';
 import { fill } from './source.ts';
@@ -15,13 +15,7 @@ import { reshape } from './view.ts';
  */
 function standardize(x: Tensor, axes: readonly number[], eps: number) {
   const options = { axes, keepdim: true };
-  // Which element it is makes no difference, so nothing is differentiated by it.
-  const origin = detach(
-    slice(
-      x,
-      x.shape.map((_, axis) => (axes.includes(axis) ? [0, 1] : null)),
-    ),
-  );
+  const origin = originOf(x, axes);
   const mu = add(origin, mean(sub(x, origin), options));
   const centred = sub(x, mu);
   const variance = mean(mul(centred, centred), options);
@@ -33,6 +27,26 @@ function standardize(x: Tensor, axes: readonly number[], eps: number) {
     return [mul(sub(sub(dy, mean(dy, options)), along), inverted!), null, null];
   });
   return { mean: mu, variance, inverted, value };
+}
+
+/** The first element along `axes`. Which one makes no difference, so nothing is differentiated by it. */
+function originOf(x: Tensor, axes: readonly number[]): Tensor {
+  const ranges = x.shape.map((_, axis) => (axes.includes(axis) ? ([0, 1] as const) : null));
+  return detach(slice(x, ranges));
+}
+
+/**
+ * Mean and biased variance over `axes`, kept with size 1, from one reading of x: with distances d to one of the elements,
+ * mean = origin + E[d] and variance = E[d²] − E[d]². Where that element lies k standard deviations from the mean, the
+ * variance loses about k² of its 2²⁴ steps.
+ */
+function batchMoments(x: Tensor, axes: readonly number[]): { mean: Tensor; variance: Tensor } {
+  const options = { axes, keepdim: true };
+  const origin = originOf(x, axes);
+  const distance = sub(x, origin);
+  const along = mean(distance, options);
+  const variance = sub(mean(mul(distance, distance), options), mul(along, along));
+  return { mean: add(origin, along), variance: maximum(variance, 0) };
 }
 
 function checkNorm(op: string, x: Tensor, eps: number): void {
@@ -85,7 +99,8 @@ export function normalizeBatch(
       'more than one value per channel in training',
       'The variance of one value is 0.',
     );
-  const { mean: mu, variance, inverted } = standardize(x, aroundChannels(x), eps);
+  const { mean: mu, variance } = batchMoments(x, aroundChannels(x));
+  const inverted = div(1, sqrt(add(variance, eps)));
   const scale = weight ?? fill(1, [channels]);
   const shift = bias ?? fill(0, [channels]);
   const value = affine(sub(x, mu), mul(perChannel(scale, x), inverted), perChannel(shift, x));

@@ -20,7 +20,6 @@ import { embeddingOp } from './gather.ts';
 import { matmul, matmulOp, type MatmulAttrs } from './matmul.ts';
 import { add, cast, lt, mul, where } from './pointwise.ts';
 import { pullback, type PartCotangent } from './pullback.ts';
-import { concat, slice } from './slice.ts';
 import { iota, zerosLike } from './source.ts';
 import { reshape } from './view.ts';
 
@@ -344,7 +343,8 @@ function stackOf(scan: Tensor, node: Tensor): Tensor {
   const { carries, xs, captures } = boundTo(scan);
   if (xIn.includes(node)) return xs[xIn.indexOf(node)]!;
   if (captureIn.includes(node)) return broadcast(captures[captureIn.indexOf(node)]!, [steps, ...node.shape]);
-  if (carryIn.includes(node) && steps === 1) return reshape(carries[carryIn.indexOf(node)]!, [1, ...node.shape]);
+  if (carryIn.includes(node) && steps === 1)
+    return reshape(carries[carryIn.indexOf(node)]!, [1, ...node.shape]);
   return emit(scanStackOp, [scan], { node });
 }
 

@@ -183,7 +183,12 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
         (other) =>
           other.height < lowest &&
           (size <= SMALL || [...group.reads].some((base) => base.size === size && other.reads.has(base))) &&
-          fits(union(other.members, group.members), union(other.stores, group.stores), union(other.reads, group.reads), 0),
+          fits(
+            union(other.members, group.members),
+            union(other.stores, group.stores),
+            union(other.reads, group.reads),
+            0,
+          ),
       );
       if (index < 0) {
         candidates.push(group);

@@ -1,6 +1,14 @@
 import { sizeOf, type Tensor } from '../graph/index.ts';
 import { updatesBesideReads } from './blocks.ts';
-import { MAX_OPS, readersOf, readsOf, type Kernel, type KernelLimits, type Lines } from './kernel.ts';
+import {
+  bindingsOf,
+  MAX_OPS,
+  readersOf,
+  readsOf,
+  type Kernel,
+  type KernelLimits,
+  type Lines,
+} from './kernel.ts';
 import type { Prepared } from './prepare.ts';
 import { dependents, topologicalKernels } from './schedule.ts';
 import { collapse, isContiguous, type View } from './view.ts';
@@ -118,7 +126,7 @@ export function joinLines(
     const kernel = asKernel(joined);
     const isAllowed =
       kernel.epilogue.length <= MAX_OPS &&
-      readsOf(kernel, views).length + kernel.stores.length <= maxBindings &&
+      bindingsOf(kernel, prepared) <= maxBindings &&
       joined.members.every((member) => isLineWork(member, lines)) &&
       hasEnoughLines(joined.members, lines) &&
       staysInLines(kernel.epilogue, lines, views) &&
@@ -170,8 +178,7 @@ const nodesOf = ({ prologue, anchor, epilogue }: Kernel): Tensor[] => [
   ...epilogue,
 ];
 
-const sameLines = (a: Lines, b: Lines) =>
-  a.outer === b.outer && a.length === b.length && a.inner === b.inner;
+const sameLines = (a: Lines, b: Lines) => a.outer === b.outer && a.length === b.length && a.inner === b.inner;
 
 /** The lines that a kernel reduces to one element each; `null` when it does not. */
 function linesOf({ anchor }: Kernel): Lines | null {
@@ -216,7 +223,8 @@ function updatesNumbersOnly(
   const count = countOf(lines);
   if (stored.some((node) => node.size !== count)) return false;
   const old = new Set<Tensor>(stored.map((node) => updates.get(node)!));
-  for (const node of epilogue) if (node.inputs.some((input) => old.has(views.get(input)!.base))) old.add(node);
+  for (const node of epilogue)
+    if (node.inputs.some((input) => old.has(views.get(input)!.base))) old.add(node);
   return [...old].every((node) => node.size === count && node.op.kind !== 'reduction');
 }
 

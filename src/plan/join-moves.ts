@@ -1,5 +1,5 @@
 import { sizeOf, stridesOf, type Tensor } from '../graph/index.ts';
-import { readersOf, readsOf, takesEpilogue, type Kernel, type KernelLimits } from './kernel.ts';
+import { bindingsOf, readersOf, takesEpilogue, type Kernel, type KernelLimits } from './kernel.ts';
 import type { Prepared } from './prepare.ts';
 import { isContiguous, type Axis, type View } from './view.ts';
 
@@ -46,7 +46,7 @@ export function joinMoves(
       epilogue: [...target.epilogue, node!],
       stores: [...target.stores.filter(isNeeded), node!],
     };
-    if (readsOf(joined, views).length + joined.stores.length > maxBindings) continue;
+    if (bindingsOf(joined, prepared) > maxBindings) continue;
     now.set(source!, joined);
     now.set(kernel, null);
     producer.set(node!, source!);

@@ -58,6 +58,18 @@ export function readsOf(kernel: Kernel, views: Prepared['views']): Tensor[] {
   return [...reads];
 }
 
+/**
+ * Storage buffers that a kernel binds: one for each operand of its op, and one for each buffer that generated code reads or
+ * writes. A parameter updated in place is one.
+ */
+export function bindingsOf(kernel: Kernel, { views, updates }: Prepared): number {
+  const hasOperands = kernel.anchor?.op.kind === 'kernel';
+  const generated = hasOperands ? { ...kernel, anchor: null } : kernel;
+  const reads = readsOf(generated, views).filter((base) => base !== kernel.anchor);
+  const stores = kernel.stores.map((node) => updates.get(node) ?? node);
+  return (hasOperands ? kernel.anchor!.inputs.length : 0) + new Set([...reads, ...stores]).size;
+}
+
 /** The kernels that read each tensor from a buffer. */
 export function readersOf(
   kernels: readonly Kernel[],

@@ -200,7 +200,9 @@ export class Generator {
     const lines = this.#compute(epilogue, values, width);
     for (const node of stores)
       lines.push(
-        ...(this.#isMove(node) ? this.#move(node, values, width) : this.#store(node, values.get(node)!, width)),
+        ...(this.#isMove(node)
+          ? this.#move(node, values, width)
+          : this.#store(node, values.get(node)!, width)),
       );
     const head = anchor
       ? `fn epilogue(i: u32, value: ${valueType(anchor.dtype, width)}) {`
