@@ -32,6 +32,18 @@ export class ArgumentError extends ChainruleError {
   }
 }
 
+/** @throws ArgumentError unless the option `name` is one of `choices`: a misspelt one must not stand for a default */
+export function requireOneOf<T extends string>(
+  op: string,
+  name: string,
+  choices: readonly T[],
+  value: T,
+): void {
+  if (choices.includes(value)) return;
+  const quoted = choices.map((choice) => `'${choice}'`);
+  throw new ArgumentError(op, `${name} ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)!}`, value);
+}
+
 /** `grad` was given a loss that is not a scalar or tensors that are not f32, or met a rule that gives a wrong shape. */
 export class GradientError extends ChainruleError {}
 

@@ -1,4 +1,12 @@
-import { ArgumentError, formatShape, Parameter, sameShape, ShapeError, type Tensor } from '../graph/index.ts';
+import {
+  ArgumentError,
+  formatShape,
+  Parameter,
+  requireOneOf,
+  sameShape,
+  ShapeError,
+  type Tensor,
+} from '../graph/index.ts';
 import {
   add,
   bernoulli,
@@ -55,13 +63,20 @@ const gate = (gates: Tensor, n: number, hidden: number) =>
 const projectAll = (x: Tensor, { ih, biasIh, biasHh }: CellWeights) =>
   linear(x, ih, biasIh && biasHh && add(biasIh, biasHh));
 
+/** What an Elman cell applies. */
+export type RNNNonlinearity = 'tanh' | 'relu';
+
 /** h' = f(W_ih x + b_ih + W_hh h + b_hh). Notes 7.1. */
-const rnnCell = (f: (x: Tensor) => Tensor): Cell<HiddenState> => ({
-  gates: 1,
-  state: ['h'],
-  project: projectAll,
-  next: (projected, { h }, { hh }) => ({ h: f(add(projected, matmul(h, hh, { transposeB: true }))) }),
-});
+function rnnCell(op: string, nonlinearity: RNNNonlinearity): Cell<HiddenState> {
+  requireOneOf(op, 'nonlinearity', ['tanh', 'relu'], nonlinearity);
+  const f = { tanh, relu }[nonlinearity];
+  return {
+    gates: 1,
+    state: ['h'],
+    project: projectAll,
+    next: (projected, { h }, { hh }) => ({ h: f(add(projected, matmul(h, hh, { transposeB: true }))) }),
+  };
+}
 
 /** Gates i, f, g, o: c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh(c') (Hochreiter and Schmidhuber 1997; notes 7.3). */
 const lstmCell: Cell<LSTMState> = {
@@ -174,17 +189,17 @@ abstract class CellModule<S extends State> extends Module {
   }
 }
 
-/** What an Elman cell applies. */
-export type RNNNonlinearity = 'tanh' | 'relu';
-
-/** h' = f(W_ih x + b_ih + W_hh h + b_hh), f = tanh or relu (Elman 1990; notes 7.1). See `scan` for other cells. */
+/**
+ * h' = f(W_ih x + b_ih + W_hh h + b_hh), f = tanh or relu (Elman 1990; notes 7.1). See `scan` for other cells. The constructor
+ * throws ArgumentError for another nonlinearity.
+ */
 export class RNNCell extends CellModule<HiddenState> {
   constructor(
     inputSize: number,
     hiddenSize: number,
     { nonlinearity = 'tanh', ...options }: CellOptions & { nonlinearity?: RNNNonlinearity } = {},
   ) {
-    super(rnnCell(nonlinearity === 'relu' ? relu : tanh), inputSize, hiddenSize, options);
+    super(rnnCell('RNNCell', nonlinearity), inputSize, hiddenSize, options);
   }
 }
 
@@ -349,14 +364,17 @@ abstract class Recurrent<S extends State> extends Module {
   }
 }
 
-/** Elman recurrence h' = f(W_ih x + b_ih + W_hh h + b_hh), f = tanh or relu (notes 7.1, 7.2); see `unroll`. */
+/**
+ * Elman recurrence h' = f(W_ih x + b_ih + W_hh h + b_hh), f = tanh or relu (notes 7.1, 7.2); see `unroll`, and `scan` for other
+ * cells. The constructor throws ArgumentError for another nonlinearity.
+ */
 export class RNN extends Recurrent<HiddenState> {
   constructor(
     inputSize: number,
     hiddenSize: number,
     { nonlinearity = 'tanh', ...options }: RecurrentOptions & { nonlinearity?: RNNNonlinearity } = {},
   ) {
-    super(rnnCell(nonlinearity === 'relu' ? relu : tanh), inputSize, hiddenSize, options);
+    super(rnnCell('RNN', nonlinearity), inputSize, hiddenSize, options);
   }
 }
 
