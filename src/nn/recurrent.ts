@@ -233,8 +233,9 @@ export interface RecurrentOptions extends CellOptions {
 /** Initial states [layers · directions, b, hidden], zero where absent, and lengths. */
 export type UnrollOptions<S extends State> = Partial<S> & {
   /**
-   * Steps of each sequence, i32 [b], 1 or more. Outputs are 0 past the end, final states are those at the end of each
-   * sequence, and the backward direction starts there, as with PyTorch's packed sequences.
+   * Steps of each sequence, i32 [b] in 1 … t. Outputs are 0 past the end, final states are those at the end of each
+   * sequence, and the backward direction starts there, as with PyTorch's packed sequences. Constants and inputs of the
+   * step are checked, lengths that it computes are not; see `ScanOptions`.
    */
   lengths?: Tensor;
 };
@@ -318,7 +319,8 @@ abstract class Recurrent<S extends State> extends Module {
    * @param x [b, t, inputSize], or [t, b, inputSize] without `batchFirst`
    * @param options initial states by name, and `lengths`
    * @returns `output` and the final states by name
-   * @throws ShapeError when a shape does not fit, ArgumentError for known lengths outside 1 … t
+   * @throws ShapeError when a shape does not fit, ArgumentError for known lengths outside 1 … t (for lengths that are an input
+   *   of the step, its call throws it)
    */
   unroll(x: Tensor, { lengths, ...initial }: UnrollOptions<S> = {} as UnrollOptions<S>): Unrolled<S> {
     const op = this.constructor.name;

@@ -232,7 +232,7 @@ describe('extreme logits', () => {
 describe('sequenceLoss', () => {
   const [n, t] = [3, 4];
   const losses = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
-  const lengths = [2, 4, 0];
+  const lengths = [2, 4, 1];
   const counted = losses.map((loss, i) => (i % t < lengths[Math.floor(i / t)]! ? loss : 0));
 
   test('reduces over tokens or sequences, by lengths or a mask', async () => {
@@ -255,16 +255,17 @@ describe('sequenceLoss', () => {
         sequence: nn.sequenceLoss(inputs.x, inputs.lengths, { per: 'sequence' }),
         sequences: nn.sequenceLoss(inputs.x, inputs.mask, { per: 'sequence', reduction: 'none' }),
         sum: nn.sequenceLoss(inputs.x, inputs.mask, { per: 'sequence', reduction: 'sum' }),
-        noToken: nn.sequenceLoss(inputs.x, fill(0, [n], 'i32')),
+        noToken: nn.sequenceLoss(inputs.x, fill(0, [n, t], 'bool')),
+        noSequence: nn.sequenceLoss(inputs.x, fill(0, [n, t], 'i32'), { per: 'sequence' }),
       }),
     );
     const sums = rowsOf(counted, t).map(total);
-    expectClose(out['token'], [total(counted) / 6]);
-    expectClose(out['byMask'], [total(counted) / 6]);
-    expectClose(out['byMask01'], [total(counted) / 6]);
+    expectClose(out['token'], [total(counted) / 7]);
+    expectClose(out['byMask'], [total(counted) / 7]);
+    expectClose(out['byMask01'], [total(counted) / 7]);
     expectClose(
       out['gradient'],
-      mask.map((m) => m / 6),
+      mask.map((m) => m / 7),
     );
     expectClose(out['none'], counted);
     expectClose(out['batchmean'], [total(counted) / n]);
@@ -272,6 +273,7 @@ describe('sequenceLoss', () => {
     expectClose(out['sequences'], sums);
     expectClose(out['sum'], [total(sums)]);
     expectClose(out['noToken'], [0]);
+    expectClose(out['noSequence'], [0]);
   });
 
   test('the loss of padded sequences equals that of each sequence alone', async () => {
@@ -543,7 +545,7 @@ test('empty sets and wrong arguments are refused', () => {
     [() => nn.sequenceLoss(x, fill(1, [2])), 'sequenceLoss: expected lengths of i32 or u32, got f32'],
     [() => nn.sequenceLoss(x, x), 'sequenceLoss: expected a mask of bool or i32, got f32'],
     [
-      () => nn.sequenceLoss(x, k, { per: 'batch' as 'token' }),
+      () => nn.sequenceLoss(x, fill(1, [2], 'i32'), { per: 'batch' as 'token' }),
       "sequenceLoss: expected per 'token' or 'sequence', got batch",
     ],
     [
