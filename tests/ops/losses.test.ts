@@ -85,6 +85,23 @@ function differences(f: (x: readonly number[]) => number, x: readonly number[]):
   return x.map((_, i) => (f(moved(i, h)) - f(moved(i, -h))) / (2 * h));
 }
 
+const REDUCTIONS = ['none', 'sum', 'mean', 'batchmean'] as const satisfies readonly nn.Reduction[];
+
+/** Compare the outputs `<name> <reduction>` with those of the losses [n] of a batch. */
+function expectReductions(
+  out: Readonly<Record<string, readonly number[]>>,
+  name: string,
+  losses: readonly number[],
+): void {
+  let sum = 0;
+  for (const loss of losses) sum += loss;
+  expect(Math.abs(sum), name).toBeGreaterThan(0.1);
+  expectClose(out[`${name} none`], losses, `${name} none`);
+  expectClose(out[`${name} sum`], [sum], `${name} sum`);
+  expectClose(out[`${name} mean`], [sum / losses.length], `${name} mean`);
+  expectClose(out[`${name} batchmean`], [sum / losses.length], `${name} batchmean`);
+}
+
 describe('crossEntropy with label smoothing', () => {
   const [classes, epsilon] = [5, 0.2];
   const logits = normals(4 * classes, 'logits', 2);
@@ -349,6 +366,32 @@ describe('contrastive losses', () => {
     );
   });
 
+  test('every reduction', async () => {
+    const out = await run({ a: f32(n, d), b: f32(n, d) }, { a, b }, (inputs) =>
+      Object.fromEntries(
+        REDUCTIONS.flatMap((reduction) => [
+          [`infoNce ${reduction}`, nn.infoNce(inputs.a, inputs.b, { reduction })],
+          [`ntXent ${reduction}`, nn.ntXent(inputs.a, inputs.b, { reduction })],
+        ]),
+      ),
+    );
+    const vectors = rowsOf(both, d);
+    const literal = { infoNce: [] as number[], ntXent: [] as number[] };
+    for (let i = 0; i < 2 * n; i++) {
+      let [ofKeys, ofOthers] = [0, 0];
+      for (let j = 0; j < 2 * n; j++) {
+        const similarity = cosine(vectors[i]!, vectors[j]!);
+        if (j >= n) ofKeys += Math.exp(similarity / 0.1);
+        if (j !== i) ofOthers += Math.exp(similarity / 0.5);
+      }
+      const own = cosine(vectors[i]!, vectors[(i + n) % (2 * n)]!);
+      if (i < n) literal.infoNce.push(Math.log(ofKeys) - own / 0.1);
+      literal.ntXent.push(Math.log(ofOthers) - own / 0.5);
+    }
+    expectReductions(out, 'infoNce', literal.infoNce);
+    expectReductions(out, 'ntXent', literal.ntXent);
+  });
+
   test('vectors of zeros and of 1e4 stay finite', async () => {
     const out = await run({ a: f32(2, 2) }, { a: Float32Array.of(0, 0, 1e4, -1e4) }, ({ a }) => {
       const loss = nn.ntXent(a, mul(a, 2), { temperature: 0.01 });
@@ -408,6 +451,34 @@ describe('elbo', () => {
       return Math.log(2) - data.s[i]! / 2 + (variance + (m - 1) ** 2) / 8 - 0.5;
     });
     expectClose(out['wKl'], [total(wide)]);
+  });
+
+  test('every reduction, of the bound and of both its terms', async () => {
+    const out = await run(signature, data, ({ x, y, mu, s }) =>
+      Object.fromEntries(
+        REDUCTIONS.flatMap((reduction) =>
+          Object.entries(
+            nn.elbo(x, new Bernoulli(y), new Normal(mu, { logVar: s }), { beta: 2.5, reduction }),
+          ).map(([name, value]) => [`${name} ${reduction}`, value as Tensor]),
+        ),
+      ),
+    );
+    const literal = { elbo: [] as number[], reconstruction: [] as number[], kl: [] as number[] };
+    for (let i = 0; i < n; i++) {
+      let [logP, divergence] = [0, 0];
+      for (let j = 0; j < dims; j++) {
+        const p = 1 / (1 + Math.exp(-data.y[i * dims + j]!));
+        logP += Math.log(data.x[i * dims + j] === 1 ? p : 1 - p);
+      }
+      for (let j = 0; j < latents; j++) {
+        const [mu, logVar] = [data.mu[i * latents + j]!, data.s[i * latents + j]!];
+        divergence += (mu * mu + Math.exp(logVar) - 1 - logVar) / 2;
+      }
+      literal.reconstruction.push(logP);
+      literal.kl.push(divergence);
+      literal.elbo.push(logP - 2.5 * divergence);
+    }
+    for (const [name, values] of Object.entries(literal)) expectReductions(out, name, values);
   });
 
   test('plus KL to the true posterior is log p(x), on a linear Gaussian model', async () => {
