@@ -1,6 +1,7 @@
 // Losses that tests/golden has no numbers for, against their formulas written out over plain numbers in float64.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
+  add,
   bool,
   compile,
   distributions,
@@ -10,6 +11,7 @@ import {
   HostRandom,
   i32,
   mul,
+  neg,
   nn,
   reshape,
   softmax,
@@ -70,6 +72,7 @@ const normals = (length: number, stream: string, scale = 1) => {
 const rowsOf = (data: ArrayLike<number>, width: number): number[][] =>
   Array.from({ length: data.length / width }, (_, i) => Array.from(data).slice(i * width, (i + 1) * width));
 const total = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+const zeros = (length: number) => new Array<number>(length).fill(0);
 const average = (values: readonly number[]) => total(values) / values.length;
 
 function logSoftmaxOf(row: readonly number[]): number[] {
@@ -521,6 +524,59 @@ describe('elbo', () => {
     expect(() =>
       nn.elbo(fill(0, [0, 4]), new Bernoulli(fill(0, [0, 4])), new Normal(fill(0, [0, 2]))),
     ).toThrow('elbo: expected at least one element, got [0]');
+  });
+});
+
+describe('the value of a GAN, V = E log D(x) + E log(1 − D(G(z)))', () => {
+  // D is sigmoid(logit), and its loss −V, as in examples/gan.ts. Both objectives of G share it.
+  const bce = (logits: Tensor, label: number) => nn.bceWithLogits(logits, fill(label, logits.shape));
+  const objectives = {
+    saturating: (fake: Tensor) => neg(bce(fake, 0)), // E log(1 − D(G(z)))
+    usual: (fake: Tensor) => bce(fake, 1), // −E log D(G(z))
+  };
+  const play = (real: readonly number[], fake: readonly number[], objective: keyof typeof objectives) =>
+    run(
+      { real: f32(real.length, 1), fake: f32(fake.length, 1) },
+      { real: Float32Array.from(real), fake: Float32Array.from(fake) },
+      (logits) => {
+        const lossOfD = add(bce(logits.real, 1), bce(logits.fake, 0));
+        const [dReal, dFake] = grad(lossOfD, [logits.real, logits.fake]) as [Tensor, Tensor];
+        const lossOfG = objectives[objective](logits.fake);
+        return { V: neg(lossOfD), dReal, dFake, lossOfG, dG: grad(lossOfG, [logits.fake])[0]! };
+      },
+    );
+  const D = (logit: number) => 1 / (1 + Math.exp(-logit));
+  const V = (real: readonly number[], fake: readonly number[]) =>
+    average(real.map((logit) => Math.log(D(logit)))) + average(fake.map((logit) => Math.log(1 - D(logit))));
+
+  test.each(['usual', 'saturating'] as const)(
+    'is −2 log 2 at the equilibrium, where D is 1/2 everywhere: %s objective',
+    async (objective) => {
+      const out = await play(zeros(3), zeros(5), objective);
+      expectClose(out['V'], [-2 * Math.LN2], 'V');
+      // D cannot gain where it sees the same on both sides: what a real logit pulls up, a fake one pulls down
+      expectClose(out['dReal'], new Array<number>(3).fill(-1 / 2 / 3), 'dReal');
+      expectClose(out['dFake'], new Array<number>(5).fill(1 / 2 / 5), 'dFake');
+      expectClose(out['lossOfG'], [objective === 'usual' ? Math.LN2 : -Math.LN2], 'lossOfG');
+      // both objectives move G the same way and, at D = 1/2, as far
+      expectClose(out['dG'], new Array<number>(5).fill(-1 / 2 / 5), 'dG');
+    },
+  );
+
+  test.each(['usual', 'saturating'] as const)('of any D is its formula: %s objective', async (objective) => {
+    const [real, fake] = [Array.from(normals(4, 'real', 2)), Array.from(normals(3, 'fake', 2))];
+    const out = await play(real, fake, objective);
+    expectClose(out['V'], [V(real, fake)], 'V');
+    const slope = (logit: number) => (objective === 'usual' ? D(logit) - 1 : -D(logit)) / fake.length;
+    expectClose(out['dG'], fake.map(slope), 'dG');
+  });
+
+  test('of a D that cannot tell real from fake is at most −2 log 2', async () => {
+    for (const logit of [-2, -0.5, 0.5, 2]) {
+      const out = await play([logit], [logit], 'usual');
+      expectClose(out['V'], [V([logit], [logit])]);
+      expect(out['V']![0]!).toBeLessThan(-2 * Math.LN2 - 0.01);
+    }
   });
 });
 
