@@ -1,5 +1,6 @@
 // What a loop costs on this machine's GPU, in Node: a tanh RNN that a user writes with `scan` beside `nn.RNN`, and
-// compiling an LSTM for sequences of 8 and of 256 steps. Measures dist/: npm run build && node bench/scan.mjs
+// compiling an LSTM for sequences of 8 and of 256 steps. Measures dist/: npm run bench:scan. Exits with 1 when the one that
+// is written with `scan` takes longer than MOST_RATIO times the other.
 import {
   add,
   compile,
@@ -21,6 +22,8 @@ const [BATCH, STEPS, INPUT, HIDDEN] = [32, 32, 32, 64];
 /** Training steps between two readings of the clock, and readings of each model. */
 const [RUN, ROUNDS] = [5, 15];
 const COMPILES = 5;
+/** Time of the recurrence written with `scan` over that of `nn.RNN`: the median of the rounds may be this. */
+const MOST_RATIO = 1.3;
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const ms = (value) => `${value.toFixed(1)} ms`;
@@ -40,6 +43,7 @@ async function training(device, model, weights, steps) {
   };
 }
 
+/** The median ratio of times, `scan` to `nn.RNN`. */
 async function compareWithModule() {
   const device = await webgpu();
   const rnn = new nn.RNN(INPUT, HIDDEN, { bias: false, batchFirst: false });
@@ -75,12 +79,15 @@ async function compareWithModule() {
   console.log(
     `${device.name}\ntanh RNN, ${STEPS} steps of [${BATCH}, ${INPUT}], ${HIDDEN} units, per training step:`,
   );
+  const ratios = {};
   for (const clock of ['wall', 'cpu']) {
     const [module, own] = [0, 1].map((i) => median(rounds.map((times) => times[i][clock])));
     const ratio = median(rounds.map((times) => times[1][clock] / times[0][clock]));
     console.log(`  ${clock}: nn.RNN ${ms(module)}, scan ${ms(own)}, median ratio ${ratio.toFixed(3)}`);
+    ratios[clock] = ratio;
   }
   device.destroy();
+  return ratios.wall;
 }
 
 async function compareCompiling() {
@@ -112,6 +119,8 @@ async function compareCompiling() {
     );
 }
 
-await compareWithModule();
+const ratio = await compareWithModule();
 await compareCompiling();
-process.exit(0); // Dawn keeps the process alive
+const isSlow = !(ratio <= MOST_RATIO);
+if (isSlow) console.error(`expected a wall ratio of at most ${MOST_RATIO}, got ${ratio.toFixed(3)}`);
+process.exit(isSlow ? 1 : 0); // Dawn keeps the process alive

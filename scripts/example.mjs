@@ -4,10 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { readResults, RESULTS, resultsTable, SEEDS, sourceDigest } from './example/results.mjs';
-import { openRuntime, ROOT } from './example/runtime.mjs';
+import { FAMILIES, ROOT } from './example/families.mjs';
+import { readResults, RESULTS, resultsTable, SEEDS, sourceDigest, sourceFiles } from './example/results.mjs';
 
 const USAGE_ERROR = 2;
+/** Seeds are u32. */
+const LARGEST_SEED = 2 ** 32 - 1;
 /** Where a single run saves its pictures and tables. */
 const OUT = join(ROOT, 'example-output');
 
@@ -31,23 +33,28 @@ const { seed, short, full, backend } = command.parse().opts();
 
 /** @param {string} text */
 function seedFrom(text) {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected a whole number.');
+  if (!/^\d+$/.test(text) || Number(text) > LARGEST_SEED)
+    throw new InvalidArgumentError(`Expected a whole number from 0 to ${LARGEST_SEED}.`);
   return Number(text);
 }
 
-const runtime = await openRuntime(backend);
-const unknown = command.args.filter((name) => !runtime.families.includes(name));
-let failed = 0;
+const unknown = command.args.filter((name) => !FAMILIES.includes(name));
 if (unknown.length > 0) {
-  console.error(
-    `error: no example is called ${unknown.join(', ')}. There are: ${runtime.families.join(', ')}`,
-  );
-  failed = USAGE_ERROR;
-} else if (full) {
-  for (const name of command.args.length > 0 ? command.args : runtime.families)
+  console.error(`error: no example is called ${unknown.join(', ')}. There are: ${FAMILIES.join(', ')}`);
+  process.exit(USAGE_ERROR);
+}
+if (!full && command.args.length === 0) {
+  console.log(FAMILIES.join('\n'));
+  process.exit();
+}
+
+// Only now: it brings Vite, and Dawn or a browser.
+const { openRuntime } = await import('./example/runtime.mjs');
+const runtime = await openRuntime(backend);
+let failed = 0;
+if (full) {
+  for (const name of command.args.length > 0 ? command.args : FAMILIES)
     if (!(await runFull(name))) failed = 1;
-} else if (command.args.length === 0) {
-  console.log(runtime.families.join('\n'));
 } else {
   for (const name of command.args) {
     const folder = join(OUT, name);
@@ -121,7 +128,6 @@ async function runFull(name) {
 function commit(name) {
   const git = (/** @type {string[]} */ ...args) =>
     spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' }).stdout.trim();
-  const parts = ['src', 'shaders', 'examples/kit', `examples/${name}.ts`];
-  const changed = git('status', '--porcelain', '--', ...parts) !== '';
+  const changed = git('status', '--porcelain', '--', 'src', 'shaders', ...sourceFiles(name)) !== '';
   return `${git('rev-parse', '--short=10', 'HEAD')}${changed ? ' with uncommitted changes' : ''}`;
 }

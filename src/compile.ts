@@ -6,6 +6,7 @@ import {
   holds,
   inOrder,
   Parameter,
+  requireRange,
   requireUpdates,
   sizeOf,
   Tensor,
@@ -90,8 +91,9 @@ export interface Step<S extends Signature, O> {
    * Enqueue one step. Resolves when the work is enqueued, after all steps that were called before on the device;
    * until then the data must not change. Read results now and then, not every step.
    *
-   * @throws ArgumentError or DTypeError when the data does not fit the signature; CheckError as the options `check` and
-   *   `debug` say, and then parameters are as before the step, while a learning-rate schedule has moved on
+   * @throws ArgumentError or DTypeError when the data does not fit the signature, or lengths among it the sequences (see
+   *   `scan`), before anything runs; CheckError as the options `check` and `debug` say, and then parameters are as before
+   *   the step, while a learning-rate schedule has moved on
    */
   (inputs: InputData<S>): Promise<{ readonly [K in keyof O]: Value }>;
   /** The counter of the step's random streams, or null when it draws none. Save it to resume exactly. */
@@ -104,6 +106,10 @@ export interface Step<S extends Signature, O> {
   release(): void;
   /** The plan of the latest shapes, as text. */
   toString(): string;
+}
+
+interface Built extends Pick<Trace, 'inputRanges'> {
+  readonly executor: Executor;
 }
 
 /** Plans kept for other leading sizes; the least recently used one is released. */
@@ -132,26 +138,43 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
   // Loaded only when it is asked for: a bundle for WebGPU has the reference in a chunk of its own.
   const inspect =
     options.check || options.debug ? (await import('./check.ts')).inspections(options) : undefined;
-  const plans = new Map<string, Promise<Executor>>();
+  const plans = new Map<string, Promise<Built>>();
   let rng: Parameter | null = null;
 
-  function build(shapes: ReadonlyMap<string, Shape>): Promise<Executor> {
+  function build(shapes: ReadonlyMap<string, Shape>): Promise<Built> {
     const key = [...shapes.values()].map((shape) => shape[0] ?? '').join(',');
     let plan = plans.get(key);
     if (plan)
       plans.delete(key); // set again below: a Map keeps insertion order, so the first key is the oldest
-    else plan = device.build(traceProgram(shapes));
+    else plan = buildNew(shapes);
     plans.set(key, plan);
     plan.catch(() => plans.delete(key));
     if (plans.size > PLANS_KEPT) {
       const [oldest, evicted] = plans.entries().next().value!;
       plans.delete(oldest);
-      void evicted.then((executor) => executor.release());
+      void evicted.then(({ executor }) => executor.release());
     }
     return plan;
   }
 
-  function traceProgram(shapes: ReadonlyMap<string, Shape>): Program {
+  function buildNew(shapes: ReadonlyMap<string, Shape>): Promise<Built> {
+    const { program, inputRanges } = traceProgram(shapes);
+    return device.build(program).then((executor) => ({ executor, inputRanges }));
+  }
+
+  /** The executor for data of these shapes, if the data suits it. */
+  async function executorFor(
+    values: ReadonlyMap<string, TypedArray>,
+    shapes: ReadonlyMap<string, Shape>,
+  ): Promise<Executor> {
+    const { executor, inputRanges } = await build(shapes);
+    for (const range of inputRanges) requireRange(range, values.get(range.input)!);
+    return executor;
+  }
+
+  function traceProgram(
+    shapes: ReadonlyMap<string, Shape>,
+  ): { program: Program } & Pick<Trace, 'inputRanges'> {
     const inputs = new Map(
       [...shapes].map(([name, shape]) => [name, input(name, shape, signature[name]!.dtype)]),
     );
@@ -165,6 +188,7 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
       },
       nextStream: () => streams++,
       updates: [],
+      inputRanges: [],
     };
     const result = withTrace(trace, () => {
       const { outputs, updates = [] } = resultOf(
@@ -175,7 +199,7 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
       return { outputs, updates: all };
     });
     checkProgram(result.outputs, result.updates);
-    return {
+    const program = {
       inputs,
       outputs: new Map(Object.entries(result.outputs)),
       updates: result.updates,
@@ -183,9 +207,11 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
       ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
       ...(inspect && { inspect }),
     };
+    return { program, inputRanges: trace.inputRanges };
   }
 
-  let latest = await build(new Map(Object.entries(signature).map(([name, { shape }]) => [name, shape])));
+  const declared = new Map(Object.entries(signature).map(([name, { shape }]) => [name, shape]));
+  let latest = (await build(declared)).executor;
 
   /** Data by name, and its shapes, if it fits the signature. */
   function accept(data: InputData<S>) {
@@ -206,7 +232,7 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
     const { values, shapes } = accept(data);
     // Also when nobody waits in between, and when one of the steps still has to be compiled.
     return inOrder(device, async () => {
-      latest = await build(shapes);
+      latest = await executorFor(values, shapes);
       return Object.fromEntries(await latest.run(values)) as { readonly [K in keyof O]: Value };
     });
   }
@@ -218,7 +244,7 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
       async value(data: InputData<S>, profileOptions: ProfileOptions = {}) {
         const { values, shapes } = accept(data);
         return inOrder(device, async () => {
-          latest = await build(shapes);
+          latest = await executorFor(values, shapes);
           if (!latest.profile)
             throw new DeviceError(
               `profile: expected a step compiled for webgpu(), got one for ${device.name}`,
@@ -231,7 +257,7 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
       value() {
         // steps that were called before still need the buffers
         void inOrder(device, () => {
-          for (const plan of plans.values()) void plan.then((executor) => executor.release());
+          for (const plan of plans.values()) void plan.then(({ executor }) => executor.release());
           plans.clear();
         });
       },

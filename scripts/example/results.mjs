@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { transformSync } from 'esbuild';
-import { ROOT } from './runtime.mjs';
+import { buildSync } from 'esbuild';
+import { ROOT } from './families.mjs';
 
 export const RESULTS = join(ROOT, 'docs', 'results');
 
@@ -15,7 +15,7 @@ export const SEEDS = [0, 1, 2];
  * @typedef {object} Result
  * @property {string} family file name in `examples/`, without its ending
  * @property {string} title
- * @property {string} source digest of the family's code: a result of other code is stale
+ * @property {string} source digest of the family's code and of what it uses of the kit: a result of other code is stale
  * @property {string} commit checked out during the runs, and whether files differed from it
  * @property {string} adapter
  * @property {string} runtime
@@ -23,11 +23,39 @@ export const SEEDS = [0, 1, 2];
  * @property {string[]} files what the run of the first seed saved, beside this file in a folder of the family's name
  */
 
-/** Digest of a family's code without comments, types and layout. @param {string} family */
-export function sourceDigest(family) {
-  const text = readFileSync(join(ROOT, 'examples', `${family}.ts`), 'utf8');
-  const { code } = transformSync(text, { loader: 'ts', minifyWhitespace: true });
-  return createHash('sha256').update(code).digest('hex').slice(0, 16);
+/**
+ * Digest of a family's code and of what it uses of other files of `examples/`, without comments, types and layout. The
+ * library is not in it: `commit` says which one ran.
+ *
+ * @param {string} family
+ * @param {string} [root] of another copy of the repository
+ */
+export function sourceDigest(family, root = ROOT) {
+  return createHash('sha256').update(bundleOf(family, root).code).digest('hex').slice(0, 16);
+}
+
+/** The files of `examples/` that a family's code comes from, relative to the repository. @param {string} family */
+export const sourceFiles = (family) => bundleOf(family, ROOT).files;
+
+/**
+ * @param {string} family
+ * @param {string} root
+ */
+function bundleOf(family, root) {
+  const { outputFiles, metafile } = buildSync({
+    entryPoints: [join(root, 'examples', `${family}.ts`)],
+    absWorkingDir: root,
+    bundle: true,
+    packages: 'external',
+    format: 'esm',
+    minifyWhitespace: true,
+    legalComments: 'none',
+    tsconfigRaw: '{}',
+    write: false,
+    metafile: true,
+  });
+  const code = outputFiles.map(({ text }) => text).join('');
+  return { code, files: Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs)) };
 }
 
 /** @returns {Result[]} */

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createServer } from 'vite';
 import { launchBrowser } from '../launch-browser.mjs';
+import { ROOT } from './families.mjs';
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FAMILIES = '/examples/kit/families.ts';
 
 /**
@@ -15,7 +15,6 @@ const FAMILIES = '/examples/kit/families.ts';
  *
  * @typedef {object} Runtime
  * @property {string} name how to say it: `Dawn`, `headless Chromium 150`, `the CPU`
- * @property {readonly string[]} families
  * @property {(family: string) => Promise<string>} title
  * @property {(family: string, options: FamilyOptions) => Promise<Outcome>} run
  * @property {() => Promise<void>} close
@@ -37,9 +36,8 @@ export async function openRuntime(backend) {
     logLevel: 'warn',
     server: { port: 0, host: '127.0.0.1', watch: null, hmr: false },
   });
-  const { FAMILIES: families, loadFamily, runFamily } = await server.ssrLoadModule(FAMILIES);
+  const { loadFamily, runFamily } = await server.ssrLoadModule(FAMILIES);
   const common = {
-    families,
     title: async (/** @type {string} */ family) => (await loadFamily(family)).title,
   };
   if (backend === 'webgpu' && !dawnWorks()) return { ...common, ...(await inChromium(server)) };
@@ -55,7 +53,7 @@ function dawnWorks() {
 
 /**
  * @param {import('vite').ViteDevServer} server
- * @returns {Promise<Omit<Runtime, 'families' | 'title'>>}
+ * @returns {Promise<Omit<Runtime, 'title'>>}
  */
 async function inChromium(server) {
   server.middlewares.use('/blank-page', (_, response) => {

@@ -1,4 +1,4 @@
-import { ArgumentError, HostRandom, type TypedArray } from '../graph/index.ts';
+import { ArgumentError, HostRandom, requireOneOf, type TypedArray } from '../graph/index.ts';
 
 /** Arrays with the same number of rows, such as `{ images, labels }`: row i of each belongs to sample i. */
 export type Columns = Readonly<Record<string, TypedArray>>;
@@ -104,11 +104,12 @@ export function rowsAt<A extends TypedArray>(column: A, width: number, index: Ar
 function checkedWidths(
   caller: string,
   columns: Columns,
-  { rows, batch, last }: BatchOptions,
+  { rows, batch, last = 'keep' }: BatchOptions,
 ): Map<string, number> {
   for (const [name, value] of Object.entries({ rows, batch }))
     if (!Number.isInteger(value) || value < 1)
       throw new ArgumentError(caller, `${name} to be a positive integer`, value);
+  requireOneOf(caller, 'last', ['keep', 'drop', 'pad'], last);
   if (last === 'pad' && 'mask' in columns)
     throw new ArgumentError(caller, "no column `mask`, which last: 'pad' adds", 'one');
   return new Map(

@@ -4,7 +4,7 @@ import { asTensor, Distribution, fitting, type SampleOptions } from './distribut
 
 /** The deviation σ of a normal distribution, in one of three forms; default σ = 1. */
 export interface NormalOptions {
-  /** σ > 0. */
+  /** σ > 0. A number is checked; for a tensor it is up to you, as its values are not known while a step is built. */
   scale?: TensorLike;
   /** log σ². */
   logVar?: TensorLike;
@@ -17,7 +17,7 @@ const SMALLEST_SCALE = 1e-6;
 /**
  * N(mu, σ²) for each element. A scalar σ, fixed or a parameter, is the homoscedastic case; one that the network predicts for
  * each element, as log-variance or through softplus, the heteroscedastic one (notes 1.2). The constructor throws ShapeError
- * when mu and σ do not broadcast, ArgumentError for more than one form of σ.
+ * when mu and σ do not broadcast, ArgumentError for more than one form of σ or a number σ that is not positive.
  */
 export class Normal extends Distribution {
   readonly mu: Tensor;
@@ -31,6 +31,7 @@ export class Normal extends Distribution {
     const { scale, logVar, rawScale } = options;
     if ([scale, logVar, rawScale].filter((form) => form !== undefined).length > 1)
       throw new ArgumentError('Normal', 'one of scale, logVar and rawScale', Object.keys(options));
+    if (typeof scale === 'number' && !(scale > 0)) throw new ArgumentError('Normal', 'scale > 0', scale);
     this.mu = asTensor(mu);
     if (logVar !== undefined) {
       this.logScale = mul(asTensor(logVar), 0.5);

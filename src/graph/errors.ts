@@ -32,6 +32,37 @@ export class ArgumentError extends ChainruleError {
   }
 }
 
+/** @throws ArgumentError unless the option `name` is one of `choices`: a misspelt one must not stand for a default */
+export function requireOneOf<T extends string>(
+  op: string,
+  name: string,
+  choices: readonly T[],
+  value: T,
+): void {
+  if (choices.includes(value)) return;
+  const quoted = choices.map((choice) => `'${choice}'`);
+  throw new ArgumentError(op, `${name} ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)!}`, value);
+}
+
+/** What an op wants of some values. */
+export interface ValueRange {
+  readonly op: string;
+  /** What they are, in the plural. */
+  readonly what: string;
+  readonly least: number;
+  readonly most: number;
+  /** The input of a step that they came with. */
+  readonly input?: string;
+}
+
+/** @throws ArgumentError naming the first of `values` outside `least` … `most` */
+export function requireRange({ op, what, least, most, input }: ValueRange, values: ArrayLike<number>): void {
+  const of = input === undefined ? '' : ` of input ${input}`;
+  for (let i = 0; i < values.length; i++)
+    if (!(values[i]! >= least && values[i]! <= most))
+      throw new ArgumentError(op, `${what} from ${least} to ${most}`, `${values[i]} at element ${i}${of}`);
+}
+
 /** `grad` was given a loss that is not a scalar or tensors that are not f32, or met a rule that gives a wrong shape. */
 export class GradientError extends ChainruleError {}
 

@@ -1,4 +1,4 @@
-import { ChainruleError } from './errors.ts';
+import { ChainruleError, type ValueRange } from './errors.ts';
 import type { Update } from './parameter.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -11,6 +11,8 @@ export interface Trace {
   nextStream(): number;
   /** Buffer updates that modules add by themselves (batch norm statistics). */
   readonly updates: Update[];
+  /** Values that ops want in inputs: `compile` looks at each call of the step, before anything runs. */
+  readonly inputRanges: (ValueRange & { readonly input: string })[];
 }
 
 let current: Trace | null = null;

@@ -38,8 +38,8 @@ export interface AccuracyOptions {
  * @param scores [..., classes]: logits or probabilities
  * @param labels [...] class indices (i32)
  * @returns in [0, 1]; inside a step a scalar, which is NaN when every position is ignored
- * @throws ShapeError when labels do not fit the scores, ArgumentError for a `topK` outside 1 … classes, and on the
- *   host also for no labels, labels that are no class, and scores that are not finite
+ * @throws ShapeError when labels do not fit the scores or there are none, ArgumentError for a `topK` outside 1 … classes,
+ *   and on the host also for no labels, labels that are no class, and scores that are not finite
  */
 export function accuracy(scores: Tensor, labels: Tensor, options?: AccuracyOptions): Tensor;
 export function accuracy(
@@ -113,9 +113,9 @@ export interface PerplexityOptions {
  *
  * @param logits [..., classes]
  * @param targets [...] class indices (i32)
- * @returns at least 1; inside a step a scalar, which is NaN when every position is ignored
- * @throws ShapeError when targets do not fit the logits, and on the host ArgumentError for no targets, targets that
- *   are no class, and logits that are not finite
+ * @returns at least 1; inside a step a scalar, which is 1 when every position is ignored, as the cross-entropy is 0 then
+ * @throws ShapeError when targets do not fit the logits or there are none, and on the host ArgumentError for no targets,
+ *   targets that are no class, and logits that are not finite
  */
 export function perplexity(logits: Tensor, targets: Tensor, options?: PerplexityOptions): Tensor;
 export function perplexity(
@@ -232,6 +232,8 @@ function requireTopK(topK: number, classes: number): void {
 function requirePositions(op: string, scores: Shape, labels: Shape): number {
   if (scores.length === 0 || !sameShape(scores.slice(0, -1), labels))
     throw new ShapeError(op, [scores, labels], 'scores [..., classes] and class indices [...]');
+  if (scores.includes(0))
+    throw new ShapeError(op, [scores], 'scores [..., classes] with at least one position and class');
   return scores.at(-1)!;
 }
 

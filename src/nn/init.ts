@@ -1,4 +1,4 @@
-import { ArgumentError, type Initializer, type Shape } from '../graph/index.ts';
+import { ArgumentError, requireOneOf, type Initializer, type Shape } from '../graph/index.ts';
 
 /**
  * Fan-in and fan-out of a weight (PyTorch's `_calculate_fan_in_and_fan_out`): in and out times the elements of
@@ -16,8 +16,9 @@ export function fans(shape: Shape): { fanIn: number; fanOut: number } {
 /** What follows a layer, for `gain`. */
 export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu';
 
-/** PyTorch's gains: 1 for linear and sigmoid, 5/3 for tanh, √2 for relu, √(2 / (1 + slope²)) for leaky relu. */
+/** PyTorch's gains: 1 for linear and sigmoid, 5/3 for tanh, √2 for relu, √(2 / (1 + slope²)) for leaky relu. @throws ArgumentError for others */
 export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
+  requireOneOf('gain', 'nonlinearity', ['linear', 'sigmoid', 'tanh', 'relu', 'leakyRelu'], nonlinearity);
   if (nonlinearity === 'tanh') return 5 / 3;
   if (nonlinearity === 'relu') return Math.SQRT2;
   return nonlinearity === 'leakyRelu' ? Math.sqrt(2 / (1 + slope * slope)) : 1;
@@ -95,10 +96,11 @@ export function xavierStd(shape: Shape): number {
   return Math.sqrt(2 / (fanIn + fanOut));
 }
 
-/** Standard deviation gain / √fan of `kaimingNormal`. @throws ArgumentError, see `fans` */
+/** Standard deviation gain / √fan of `kaimingNormal`. @throws ArgumentError, see `fans`, and for unknown options */
 export function kaimingStd(
   shape: Shape,
   { mode = 'fanIn', nonlinearity = 'relu', slope = 0.01 }: KaimingOptions = {},
 ): number {
+  requireOneOf('kaimingStd', 'mode', ['fanIn', 'fanOut'], mode);
   return gain(nonlinearity, slope) / Math.sqrt(fans(shape)[mode]);
 }

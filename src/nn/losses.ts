@@ -18,6 +18,7 @@ import {
   ne,
   neg,
   oneHot,
+  requireLengths,
   reshape,
   softplus,
   square,
@@ -227,11 +228,14 @@ export interface SequenceLossOptions extends LossOptions {
  * ```
  *
  * @param loss [n, t] f32, a loss with reduction 'none'
- * @param valid lengths [n] (i32 or u32): positions 0 … length − 1 count; or a mask [n, t] (bool, or i32 0 and 1)
+ * @param valid lengths [n] (i32 or u32) in 1 … t: positions 0 … length − 1 count; or a mask [n, t] (bool, or i32 0 and 1).
+ *   Lengths that are constants or an input of the step are checked, those that it computes are not: 0 and less count no
+ *   position, more than t all
  * @returns a scalar, or for reduction 'none' [n, t] with zeros in the padding, [n] per sequence; 'batchmean' divides by n.
  *   The mean over tokens is 0 when there are none
  * @throws ShapeError when shapes do not fit or there is no position, DTypeError for lengths that are not integers,
- *   ArgumentError for an unknown reduction or `per`
+ *   ArgumentError for an unknown reduction or `per` and for known lengths outside 1 … t (for lengths that are an input of
+ *   the step, its call throws it)
  */
 export function sequenceLoss(
   loss: Tensor,
@@ -248,6 +252,7 @@ export function sequenceLoss(
       valid.rank === 1 ? 'lengths of i32 or u32' : 'a mask of bool or i32',
       valid.dtype,
     );
+  if (valid.rank === 1) requireLengths(op, valid, loss.shape[1]!);
   const counts =
     valid.rank === 2
       ? valid.dtype === 'bool'

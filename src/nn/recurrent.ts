@@ -1,4 +1,12 @@
-import { ArgumentError, formatShape, Parameter, sameShape, ShapeError, type Tensor } from '../graph/index.ts';
+import {
+  ArgumentError,
+  formatShape,
+  Parameter,
+  requireOneOf,
+  sameShape,
+  ShapeError,
+  type Tensor,
+} from '../graph/index.ts';
 import {
   add,
   bernoulli,
@@ -55,13 +63,20 @@ const gate = (gates: Tensor, n: number, hidden: number) =>
 const projectAll = (x: Tensor, { ih, biasIh, biasHh }: CellWeights) =>
   linear(x, ih, biasIh && biasHh && add(biasIh, biasHh));
 
+/** What an Elman cell applies. */
+export type RNNNonlinearity = 'tanh' | 'relu';
+
 /** h' = f(W_ih x + b_ih + W_hh h + b_hh). Notes 7.1. */
-const rnnCell = (f: (x: Tensor) => Tensor): Cell<HiddenState> => ({
-  gates: 1,
-  state: ['h'],
-  project: projectAll,
-  next: (projected, { h }, { hh }) => ({ h: f(add(projected, matmul(h, hh, { transposeB: true }))) }),
-});
+function rnnCell(op: string, nonlinearity: RNNNonlinearity): Cell<HiddenState> {
+  requireOneOf(op, 'nonlinearity', ['tanh', 'relu'], nonlinearity);
+  const f = { tanh, relu }[nonlinearity];
+  return {
+    gates: 1,
+    state: ['h'],
+    project: projectAll,
+    next: (projected, { h }, { hh }) => ({ h: f(add(projected, matmul(h, hh, { transposeB: true }))) }),
+  };
+}
 
 /** Gates i, f, g, o: c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh(c') (Hochreiter and Schmidhuber 1997; notes 7.3). */
 const lstmCell: Cell<LSTMState> = {
@@ -174,17 +189,17 @@ abstract class CellModule<S extends State> extends Module {
   }
 }
 
-/** What an Elman cell applies. */
-export type RNNNonlinearity = 'tanh' | 'relu';
-
-/** h' = f(W_ih x + b_ih + W_hh h + b_hh), f = tanh or relu (Elman 1990; notes 7.1). See `scan` for other cells. */
+/**
+ * h' = f(W_ih x + b_ih + W_hh h + b_hh), f = tanh or relu (Elman 1990; notes 7.1). See `scan` for other cells. The constructor
+ * throws ArgumentError for another nonlinearity.
+ */
 export class RNNCell extends CellModule<HiddenState> {
   constructor(
     inputSize: number,
     hiddenSize: number,
     { nonlinearity = 'tanh', ...options }: CellOptions & { nonlinearity?: RNNNonlinearity } = {},
   ) {
-    super(rnnCell(nonlinearity === 'relu' ? relu : tanh), inputSize, hiddenSize, options);
+    super(rnnCell('RNNCell', nonlinearity), inputSize, hiddenSize, options);
   }
 }
 
@@ -218,8 +233,9 @@ export interface RecurrentOptions extends CellOptions {
 /** Initial states [layers · directions, b, hidden], zero where absent, and lengths. */
 export type UnrollOptions<S extends State> = Partial<S> & {
   /**
-   * Steps of each sequence, i32 [b], 1 or more. Outputs are 0 past the end, final states are those at the end of each
-   * sequence, and the backward direction starts there, as with PyTorch's packed sequences.
+   * Steps of each sequence, i32 [b] in 1 … t. Outputs are 0 past the end, final states are those at the end of each
+   * sequence, and the backward direction starts there, as with PyTorch's packed sequences. Constants and inputs of the
+   * step are checked, lengths that it computes are not; see `ScanOptions`.
    */
   lengths?: Tensor;
 };
@@ -303,7 +319,8 @@ abstract class Recurrent<S extends State> extends Module {
    * @param x [b, t, inputSize], or [t, b, inputSize] without `batchFirst`
    * @param options initial states by name, and `lengths`
    * @returns `output` and the final states by name
-   * @throws ShapeError when a shape does not fit, ArgumentError for known lengths outside 1 … t
+   * @throws ShapeError when a shape does not fit, ArgumentError for known lengths outside 1 … t (for lengths that are an input
+   *   of the step, its call throws it)
    */
   unroll(x: Tensor, { lengths, ...initial }: UnrollOptions<S> = {} as UnrollOptions<S>): Unrolled<S> {
     const op = this.constructor.name;
@@ -349,14 +366,17 @@ abstract class Recurrent<S extends State> extends Module {
   }
 }
 
-/** Elman recurrence h' = f(W_ih x + b_ih + W_hh h + b_hh), f = tanh or relu (notes 7.1, 7.2); see `unroll`. */
+/**
+ * Elman recurrence h' = f(W_ih x + b_ih + W_hh h + b_hh), f = tanh or relu (notes 7.1, 7.2); see `unroll`, and `scan` for other
+ * cells. The constructor throws ArgumentError for another nonlinearity.
+ */
 export class RNN extends Recurrent<HiddenState> {
   constructor(
     inputSize: number,
     hiddenSize: number,
     { nonlinearity = 'tanh', ...options }: RecurrentOptions & { nonlinearity?: RNNNonlinearity } = {},
   ) {
-    super(rnnCell(nonlinearity === 'relu' ? relu : tanh), inputSize, hiddenSize, options);
+    super(rnnCell('RNN', nonlinearity), inputSize, hiddenSize, options);
   }
 }
 

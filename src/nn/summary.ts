@@ -28,10 +28,15 @@ export interface Summary {
 }
 
 /**
- * Output shapes and parameter counts of every module that runs when `model` sees one batch, and for images and
+ * Output shapes and parameter counts of every module that runs when `model` sees one batch, layer by layer and in total,
+ * trainable and fixed apart (what the notes call `model.summary()`; a function, as shapes need those of an input and a
+ * model that is only trained should not carry the report along), and for images and
  * sequences the receptive field and the effective stride after each layer, r + d (k − 1) j and j s (Araujo et al. 2019,
  * "Computing Receptive Fields of Convolutional Neural Networks"; notes 6.4). They count convolutions, pools and
  * upsampling, not the statistics of norms, and end at global pooling, which sees everything.
+ *
+ * Trainable is what `model.parameters()` gives, also where no optimizer gets it, as in transfer learning; fixed are buffers,
+ * such as running statistics. The total counts a parameter that two modules share once. `String(summary)` is a table.
  *
  * @param inputShape with its batch axis, e.g. [1, 1, 28, 28]
  * @param options `dtype` of the input: 'i32' for a model that starts with an embedding
@@ -104,7 +109,12 @@ const FIELD_COLUMNS: readonly Column[] = [
   ['receptive field', (row) => numbers(row.receptiveField)],
   ['stride', (row) => numbers(row.jump)],
 ];
-const LAST_COLUMN: Column = ['parameters', (row) => `${row.trainable + row.fixed}`];
+/** Where all are trainable, and where they are not. */
+const PARAMETERS: readonly Column[] = [['parameters', (row) => `${row.trainable}`]];
+const BOTH_KINDS: readonly Column[] = [
+  ['trainable', (row) => `${row.trainable}`],
+  ['fixed', (row) => `${row.fixed}`],
+];
 
 /** `[5, 5]`, to three decimals. */
 const numbers = (list: readonly number[] | null) =>
@@ -113,13 +123,16 @@ const numbers = (list: readonly number[] | null) =>
 function table(rows: readonly SummaryRow[], { trainable, fixed }: Counts): string {
   // Without windows they would say nothing.
   const looks = rows.some((row) => row.receptiveField?.some((n, i) => n !== 1 || row.jump![i] !== 1));
-  const columns = [...COLUMNS, ...(looks ? FIELD_COLUMNS : []), LAST_COLUMN];
+  const counts = fixed > 0 ? BOTH_KINDS : PARAMETERS;
+  const columns = [...COLUMNS, ...(looks ? FIELD_COLUMNS : []), ...counts];
   const cells = [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, cell]) => cell(row)))];
   const widths = columns.map((_, column) => Math.max(...cells.map((line) => line[column]!.length)));
   const lines = cells.map((line) =>
     line
       .map((cell, column) =>
-        column === widths.length - 1 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+        column >= widths.length - counts.length
+          ? cell.padStart(widths[column]!)
+          : cell.padEnd(widths[column]!),
       )
       .join('  '),
   );

@@ -1,4 +1,4 @@
-import { ArgumentError, type Tensor } from '../graph/index.ts';
+import { ArgumentError, requireOneOf, type Tensor } from '../graph/index.ts';
 import { add, gelu, relu } from '../ops/index.ts';
 import {
   MultiheadAttention,
@@ -51,15 +51,13 @@ abstract class TransformerLayer extends Module {
     }: TransformerLayerOptions,
   ) {
     super();
-    const activations = { relu, gelu: (x: Tensor) => gelu(x) };
-    if (!(activation in activations))
-      throw new ArgumentError(new.target.name, "activation 'relu' or 'gelu'", activation);
+    requireOneOf(new.target.name, 'activation', ['relu', 'gelu'], activation);
     this.self_attn = new MultiheadAttention(embedDim, heads, { dropout, ...(rotary ? { rotary } : {}) });
     this.linear1 = new Linear(embedDim, feedForward);
     this.dropout = new Dropout(dropout);
     this.linear2 = new Linear(feedForward, embedDim);
     this.#normFirst = normFirst;
-    this.#activation = activations[activation];
+    this.#activation = { relu, gelu: (x: Tensor) => gelu(x) }[activation];
   }
 
   /** x + part(x), with the norm before the part or after the sum. */

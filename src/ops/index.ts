@@ -4,6 +4,7 @@ export * from './broadcast.ts';
 export * from './conv.ts';
 export * from './custom-vjp.ts';
 export * from './gather.ts';
+export * from './lengths.ts';
 export * from './matmul.ts';
 export * from './norm.ts';
 export * from './pointwise.ts';

@@ -17,6 +17,7 @@ import {
 } from '../graph/index.ts';
 import { broadcast } from './broadcast.ts';
 import { embeddingOp } from './gather.ts';
+import { requireLengths } from './lengths.ts';
 import { matmul, matmulOp, type MatmulAttrs } from './matmul.ts';
 import { add, cast, lt, mul, where } from './pointwise.ts';
 import { pullback, type PartCotangent } from './pullback.ts';
@@ -83,8 +84,11 @@ export const scanStackOp = defineOp<'scanStack', { node: Tensor; pitch?: number 
 
 export interface ScanOptions {
   /**
-   * Steps of each sequence, i32 [b], 1 or more, where b is the leading size of every carry and every y. Past the end of
-   * a sequence its carry stays and its ys are 0.
+   * Steps of each sequence, i32 [b] in 1 … t, where b is the leading size of every carry and every y. Past the end of a
+   * sequence its carry stays and its ys are 0.
+   *
+   * Lengths that are constants are checked here, those that are an input of the step at each of its calls. Lengths that
+   * the step computes are not: 0 and less leave the initial carry and ys of 0, and more than t is t.
    */
   lengths?: Tensor;
   /** Start at the last slice and go to the first; ys keep the order of xs. */
@@ -101,7 +105,7 @@ export interface ScanOptions {
  * @param xs tensors [t, ...] with one leading size t ≥ 1; the cell gets slices [...]
  * @returns the last carry, and the stacked ys [t, ...]
  * @throws ShapeError or DTypeError when a new carry is unlike the old one or leading sizes differ, ArgumentError for
- *   no xs, no steps, or constant lengths outside 1 … t, ChainruleError when a module updates a buffer (batch norm) inside the cell
+ *   no xs, no steps, or known lengths outside 1 … t (for lengths that are an input of the step, its call throws it), ChainruleError when a module updates a buffer (batch norm) inside the cell
  */
 export function scan<const Carry extends Tree, const X extends Tree, const Y extends Tree>(
   cell: (carry: Carry, x: X) => readonly [Carry, Y],
@@ -208,8 +212,7 @@ function runningAt(
       [lengths.shape, ...values.map((value) => value.shape)],
       'lengths [b], and carries and ys [b, ...]',
     );
-  if (lengths.op.name === 'constant' && !lengths.attrs.data.every((n: number) => n >= 1 && n <= steps))
-    throw new ArgumentError('scan', `lengths from 1 to ${steps}`, [...lengths.attrs.data]);
+  requireLengths('scan', lengths, steps);
   const running = lt(broadcast(time, [b!]), lengths);
   return (value) => broadcast(reshape(running, [b!, ...value.shape.slice(1).map(() => 1)]), value.shape);
 }

@@ -1,4 +1,4 @@
-import { DTypeError, type Tensor } from '../graph/index.ts';
+import { DTypeError, requireOneOf, type Tensor } from '../graph/index.ts';
 import { normalizeAxis } from './axes.ts';
 import { sum } from './broadcast.ts';
 import { add, detach, div, erf, exp, log, mul, sigmoid, sub, tanh } from './pointwise.ts';
@@ -70,9 +70,10 @@ export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
  *
  * @param x [...] f32
  * @returns [...]
- * @throws DTypeError unless x is f32
+ * @throws DTypeError unless x is f32, ArgumentError for another approximation
  */
 export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
+  requireOneOf('gelu', 'approximate', ['none', 'tanh'], approximate);
   if (approximate === 'none') return mul(mul(x, 0.5), add(1, erf(mul(x, Math.SQRT1_2))));
   const inner = mul(add(x, mul(mul(mul(x, x), x), 0.044715)), Math.sqrt(2 / Math.PI));
   return mul(mul(x, 0.5), add(1, tanh(inner)));

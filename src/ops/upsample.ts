@@ -3,6 +3,7 @@ import {
   defineOp,
   DTypeError,
   emit,
+  requireOneOf,
   ShapeError,
   type Op,
   type Tensor,
@@ -95,8 +96,7 @@ export function upsample(
   if (x.dtype !== 'f32') throw new DTypeError('upsample', 'f32', x.dtype);
   if ((scale === undefined) === (size === undefined))
     throw new ArgumentError('upsample', 'either scale or size', scale === undefined ? 'neither' : 'both');
-  if (mode !== 'nearest' && mode !== 'bilinear')
-    throw new ArgumentError('upsample', "mode 'nearest' or 'bilinear'", mode);
+  requireOneOf('upsample', 'mode', ['nearest', 'bilinear'], mode);
   if (alignCorners && mode === 'nearest')
     throw new ArgumentError('upsample', "alignCorners with mode 'bilinear' only", mode);
   const [h, w] = [x.shape[2]!, x.shape[3]!];

@@ -1,4 +1,4 @@
-import { ArgumentError, type ParameterStore, type TypedArray } from '../graph/index.ts';
+import { ArgumentError, requireOneOf, type ParameterStore, type TypedArray } from '../graph/index.ts';
 
 /** What can be read and written as a whole, such as a module. */
 export interface Stateful {
@@ -37,7 +37,7 @@ export class EarlyStopping {
   readonly #device: ParameterStore;
   readonly #options: Required<EarlyStoppingOptions>;
 
-  /** @throws ArgumentError unless patience is an integer ≥ 1 and minDelta ≥ 0 */
+  /** @throws ArgumentError unless patience is an integer ≥ 1 and minDelta ≥ 0, and for an unknown mode */
   constructor(
     model: Stateful,
     device: ParameterStore,
@@ -46,6 +46,7 @@ export class EarlyStopping {
     if (!(Number.isInteger(patience) && patience >= 1))
       throw new ArgumentError('EarlyStopping', 'an integer patience >= 1', patience);
     if (!(minDelta >= 0)) throw new ArgumentError('EarlyStopping', 'minDelta >= 0', minDelta);
+    requireOneOf('EarlyStopping', 'mode', ['min', 'max'], mode);
     this.#model = model;
     this.#device = device;
     this.#options = { patience, minDelta, mode };

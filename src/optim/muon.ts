@@ -1,4 +1,11 @@
-import { formatShape, ArgumentError, type Parameter, type Tensor, type Update } from '../graph/index.ts';
+import {
+  formatShape,
+  ArgumentError,
+  requireOneOf,
+  type Parameter,
+  type Tensor,
+  type Update,
+} from '../graph/index.ts';
 import { add, div, matmul, maximum, mul, reshape, sqrt, square, sub, sum, transpose } from '../ops/index.ts';
 import {
   movingAverage,
@@ -51,6 +58,7 @@ export class Muon extends Optimizer<MuonOptions> {
 
   protected updateGroup(pairs: readonly Pair[], options: MuonOptions, lr: Tensor): Update[] {
     const { momentum = 0.95, nesterov = true, weightDecay = 0.1, adjustLr = 'original' } = options;
+    requireOneOf('Muon', 'adjustLr', ['original', 'matchRmsAdamW'], adjustLr);
     const keep = sub(1, mul(lr, weightDecay));
     return pairs.flatMap(([p, g]): Update[] => {
       const average = this.moment(p, 'momentum');

@@ -14,7 +14,9 @@ import {
   nn,
   Parameter,
   scaledDotProductAttention,
+  slice,
   sum,
+  type AttentionOptions,
   type Device,
   type Signature,
   type Tensor,
@@ -22,7 +24,7 @@ import {
   type Value,
 } from '../../src/index.ts';
 import { openDevice } from '../device.ts';
-import { booleans, normal } from '../inputs.ts';
+import { booleans, nonzero, normal } from '../inputs.ts';
 
 // a software adapter that shares its two cores compiles shaders for seconds
 vi.setConfig({ testTimeout: 120_000 });
@@ -100,26 +102,70 @@ describe('fused attention', () => {
     for (let i = 0; i < 4; i++) expectClose(results[`fused ${i}`]!, results[`composed ${i}`]!);
   });
 
-  test('gives 0 without gradient to a query that sees no key', async () => {
-    const heads = f32(1, 1, 3, 4);
-    const data = {
-      q: normal(heads.shape).data(),
-      k: normal(heads.shape, 2).data(),
-      v: normal(heads.shape, 3).data(),
-      mask: Uint32Array.of(1, 0, 1, 0, 0, 0, 1, 1, 1),
+  describe.each([
+    ['fused', scaledDotProductAttention],
+    ['composed', (q, k, v, options) => matmul(attentionWeights(q, k, options), v)],
+  ] as const satisfies readonly [string, typeof scaledDotProductAttention][])('%s', (_, attention) => {
+    const heads = f32(2, 2, 3, 4);
+    const signature = {
+      q: heads,
+      k: heads,
+      v: heads,
+      w: heads,
+      mask: bool(3, 3),
+      keyValid: bool(2, 3),
     };
-    const { y, dq, dv } = await evaluate(
-      { q: heads, k: heads, v: heads, mask: bool(3, 3) },
-      data,
-      ({ q, k, v, mask }) => {
-        const y = scaledDotProductAttention(q, k, v, { mask });
-        const [dq, dv] = grad(sum(mul(y, y)), [q, v]) as [Tensor, Tensor];
-        return { y, dq, dv };
-      },
-    );
-    expect([...y!.slice(4, 8), ...dq!.slice(4, 8)]).toEqual(new Array(8).fill(0));
-    for (const value of [...y!, ...dq!, ...dv!]) expect(value).toSatisfy(Number.isFinite);
-    expect(y!.slice(0, 4).some((value) => value !== 0)).toBe(true);
+    const data: Record<string, TypedArray> = {
+      ...Object.fromEntries(['q', 'k', 'v', 'w'].map((name, i) => [name, nonzero(heads.shape, i).data()])),
+      // The second query sees no key, and in the second batch element none does.
+      mask: Uint32Array.of(1, 0, 1, 0, 0, 0, 1, 1, 1),
+      keyValid: Uint32Array.of(1, 1, 1, 0, 0, 0),
+    };
+    /** Sizes of some elements; −0 is a zero, too. */
+    const sizes = (values: TypedArray, start = 0, end = values.length) =>
+      Array.from(values.subarray(start, end), Math.abs);
+    /** Those of one query, of two batch elements, two heads and three positions of four numbers. */
+    const queryOf = (values: TypedArray, element: number, head: number, position: number) => {
+      const at = ((element * 2 + head) * 3 + position) * 4;
+      return sizes(values, at, at + 4);
+    };
+
+    test('gives 0 to a query that sees no key, and no gradient through it', async () => {
+      const results = await evaluate(signature, data, ({ q, k, v, w, mask, keyValid }) => {
+        const gradients = (options: AttentionOptions, position: readonly [number, number]) => {
+          const y = attention(q, k, v, options);
+          // the cotangent w of y is nowhere 0
+          const loss = sum(slice(mul(y, w), [null, null, [...position]]));
+          return { y, dq: grad(loss, [q])[0]!, dk: grad(loss, [k])[0]!, dv: grad(loss, [v])[0]! };
+        };
+        const named = (name: string, outputs: Readonly<Record<string, Tensor>>) =>
+          Object.entries(outputs).map(([key, tensor]) => [`${name} ${key}`, tensor]);
+        return Object.fromEntries([
+          ...named('hidden', gradients({ mask }, [1, 2])),
+          ...named('all', gradients({ mask }, [0, 3])),
+          ...named('padded', gradients({ keyValid }, [0, 3])),
+        ]);
+      });
+      const zeros = (length: number) => new Array<number>(length).fill(0);
+      const length = data['q']!.length;
+      for (const key of ['dq', 'dk', 'dv']) {
+        expect(sizes(results[`hidden ${key}`]!), `${key} through it`).toEqual(zeros(length));
+        const ofPadded = results[`padded ${key}`]!;
+        expect(sizes(ofPadded, length / 2), `${key} where all is padding`).toEqual(zeros(length / 2));
+        expect(sizes(ofPadded, 0, length / 2)).not.toContain(0);
+      }
+      expect(sizes(results['padded y']!, length / 2)).toEqual(zeros(length / 2));
+      for (const element of [0, 1])
+        for (const head of [0, 1]) {
+          const at = (key: string, position: number) =>
+            queryOf(results[`all ${key}`]!, element, head, position);
+          expect(at('y', 1)).toEqual(zeros(4));
+          expect(at('dq', 1)).toEqual(zeros(4));
+          for (const position of [0, 2])
+            for (const key of ['y', 'dq', 'dk', 'dv'])
+              for (const value of at(key, position)) expect(value > 0 && Number.isFinite(value)).toBe(true);
+        }
+    });
   });
 
   test('can be differentiated twice', async () => {

@@ -397,6 +397,8 @@ test('wrong arguments are refused', () => {
   expect(() => new Normal(two, { scale: 1, logVar: 0 })).toThrow(
     'Normal: expected one of scale, logVar and rawScale, got ["scale","logVar"]',
   );
+  for (const scale of [0, -1, Number.NaN])
+    expect(() => new Normal(two, { scale })).toThrow(`Normal: expected scale > 0, got ${scale}`);
   expect(() => new Normal(two).logProb(three)).toThrow(
     'Normal.logProb: expected shapes that broadcast, got [3] and [2]',
   );

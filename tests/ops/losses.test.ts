@@ -1,6 +1,7 @@
 // Losses that tests/golden has no numbers for, against their formulas written out over plain numbers in float64.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
+  add,
   bool,
   compile,
   distributions,
@@ -10,6 +11,7 @@ import {
   HostRandom,
   i32,
   mul,
+  neg,
   nn,
   reshape,
   softmax,
@@ -70,6 +72,7 @@ const normals = (length: number, stream: string, scale = 1) => {
 const rowsOf = (data: ArrayLike<number>, width: number): number[][] =>
   Array.from({ length: data.length / width }, (_, i) => Array.from(data).slice(i * width, (i + 1) * width));
 const total = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+const zeros = (length: number) => new Array<number>(length).fill(0);
 const average = (values: readonly number[]) => total(values) / values.length;
 
 function logSoftmaxOf(row: readonly number[]): number[] {
@@ -83,6 +86,23 @@ function differences(f: (x: readonly number[]) => number, x: readonly number[]):
   const h = 1e-5;
   const moved = (i: number, by: number) => x.map((value, j) => (j === i ? value + by : value));
   return x.map((_, i) => (f(moved(i, h)) - f(moved(i, -h))) / (2 * h));
+}
+
+const REDUCTIONS = ['none', 'sum', 'mean', 'batchmean'] as const satisfies readonly nn.Reduction[];
+
+/** Compare the outputs `<name> <reduction>` with those of the losses [n] of a batch. */
+function expectReductions(
+  out: Readonly<Record<string, readonly number[]>>,
+  name: string,
+  losses: readonly number[],
+): void {
+  let sum = 0;
+  for (const loss of losses) sum += loss;
+  expect(Math.abs(sum), name).toBeGreaterThan(0.1);
+  expectClose(out[`${name} none`], losses, `${name} none`);
+  expectClose(out[`${name} sum`], [sum], `${name} sum`);
+  expectClose(out[`${name} mean`], [sum / losses.length], `${name} mean`);
+  expectClose(out[`${name} batchmean`], [sum / losses.length], `${name} batchmean`);
 }
 
 describe('crossEntropy with label smoothing', () => {
@@ -232,7 +252,7 @@ describe('extreme logits', () => {
 describe('sequenceLoss', () => {
   const [n, t] = [3, 4];
   const losses = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
-  const lengths = [2, 4, 0];
+  const lengths = [2, 4, 1];
   const counted = losses.map((loss, i) => (i % t < lengths[Math.floor(i / t)]! ? loss : 0));
 
   test('reduces over tokens or sequences, by lengths or a mask', async () => {
@@ -255,16 +275,17 @@ describe('sequenceLoss', () => {
         sequence: nn.sequenceLoss(inputs.x, inputs.lengths, { per: 'sequence' }),
         sequences: nn.sequenceLoss(inputs.x, inputs.mask, { per: 'sequence', reduction: 'none' }),
         sum: nn.sequenceLoss(inputs.x, inputs.mask, { per: 'sequence', reduction: 'sum' }),
-        noToken: nn.sequenceLoss(inputs.x, fill(0, [n], 'i32')),
+        noToken: nn.sequenceLoss(inputs.x, fill(0, [n, t], 'bool')),
+        noSequence: nn.sequenceLoss(inputs.x, fill(0, [n, t], 'i32'), { per: 'sequence' }),
       }),
     );
     const sums = rowsOf(counted, t).map(total);
-    expectClose(out['token'], [total(counted) / 6]);
-    expectClose(out['byMask'], [total(counted) / 6]);
-    expectClose(out['byMask01'], [total(counted) / 6]);
+    expectClose(out['token'], [total(counted) / 7]);
+    expectClose(out['byMask'], [total(counted) / 7]);
+    expectClose(out['byMask01'], [total(counted) / 7]);
     expectClose(
       out['gradient'],
-      mask.map((m) => m / 6),
+      mask.map((m) => m / 7),
     );
     expectClose(out['none'], counted);
     expectClose(out['batchmean'], [total(counted) / n]);
@@ -272,6 +293,7 @@ describe('sequenceLoss', () => {
     expectClose(out['sequences'], sums);
     expectClose(out['sum'], [total(sums)]);
     expectClose(out['noToken'], [0]);
+    expectClose(out['noSequence'], [0]);
   });
 
   test('the loss of padded sequences equals that of each sequence alone', async () => {
@@ -347,6 +369,32 @@ describe('contrastive losses', () => {
     );
   });
 
+  test('every reduction', async () => {
+    const out = await run({ a: f32(n, d), b: f32(n, d) }, { a, b }, (inputs) =>
+      Object.fromEntries(
+        REDUCTIONS.flatMap((reduction) => [
+          [`infoNce ${reduction}`, nn.infoNce(inputs.a, inputs.b, { reduction })],
+          [`ntXent ${reduction}`, nn.ntXent(inputs.a, inputs.b, { reduction })],
+        ]),
+      ),
+    );
+    const vectors = rowsOf(both, d);
+    const literal = { infoNce: [] as number[], ntXent: [] as number[] };
+    for (let i = 0; i < 2 * n; i++) {
+      let [ofKeys, ofOthers] = [0, 0];
+      for (let j = 0; j < 2 * n; j++) {
+        const similarity = cosine(vectors[i]!, vectors[j]!);
+        if (j >= n) ofKeys += Math.exp(similarity / 0.1);
+        if (j !== i) ofOthers += Math.exp(similarity / 0.5);
+      }
+      const own = cosine(vectors[i]!, vectors[(i + n) % (2 * n)]!);
+      if (i < n) literal.infoNce.push(Math.log(ofKeys) - own / 0.1);
+      literal.ntXent.push(Math.log(ofOthers) - own / 0.5);
+    }
+    expectReductions(out, 'infoNce', literal.infoNce);
+    expectReductions(out, 'ntXent', literal.ntXent);
+  });
+
   test('vectors of zeros and of 1e4 stay finite', async () => {
     const out = await run({ a: f32(2, 2) }, { a: Float32Array.of(0, 0, 1e4, -1e4) }, ({ a }) => {
       const loss = nn.ntXent(a, mul(a, 2), { temperature: 0.01 });
@@ -408,6 +456,34 @@ describe('elbo', () => {
     expectClose(out['wKl'], [total(wide)]);
   });
 
+  test('every reduction, of the bound and of both its terms', async () => {
+    const out = await run(signature, data, ({ x, y, mu, s }) =>
+      Object.fromEntries(
+        REDUCTIONS.flatMap((reduction) =>
+          Object.entries(
+            nn.elbo(x, new Bernoulli(y), new Normal(mu, { logVar: s }), { beta: 2.5, reduction }),
+          ).map(([name, value]) => [`${name} ${reduction}`, value as Tensor]),
+        ),
+      ),
+    );
+    const literal = { elbo: [] as number[], reconstruction: [] as number[], kl: [] as number[] };
+    for (let i = 0; i < n; i++) {
+      let [logP, divergence] = [0, 0];
+      for (let j = 0; j < dims; j++) {
+        const p = 1 / (1 + Math.exp(-data.y[i * dims + j]!));
+        logP += Math.log(data.x[i * dims + j] === 1 ? p : 1 - p);
+      }
+      for (let j = 0; j < latents; j++) {
+        const [mu, logVar] = [data.mu[i * latents + j]!, data.s[i * latents + j]!];
+        divergence += (mu * mu + Math.exp(logVar) - 1 - logVar) / 2;
+      }
+      literal.reconstruction.push(logP);
+      literal.kl.push(divergence);
+      literal.elbo.push(logP - 2.5 * divergence);
+    }
+    for (const [name, values] of Object.entries(literal)) expectReductions(out, name, values);
+  });
+
   test('plus KL to the true posterior is log p(x), on a linear Gaussian model', async () => {
     // z ~ N(0, 1), x | z ~ N(w z + c, σ²); so x ~ N(c, w² + σ²) and z | x ~ N(v w (x − c) / σ², v), 1 / v = 1 + w² / σ².
     const [w, c, sigma, x] = [1.5, 0.5, 0.8, 2];
@@ -448,6 +524,59 @@ describe('elbo', () => {
     expect(() =>
       nn.elbo(fill(0, [0, 4]), new Bernoulli(fill(0, [0, 4])), new Normal(fill(0, [0, 2]))),
     ).toThrow('elbo: expected at least one element, got [0]');
+  });
+});
+
+describe('the value of a GAN, V = E log D(x) + E log(1 − D(G(z)))', () => {
+  // D is sigmoid(logit), and its loss −V, as in examples/gan.ts. Both objectives of G share it.
+  const bce = (logits: Tensor, label: number) => nn.bceWithLogits(logits, fill(label, logits.shape));
+  const objectives = {
+    saturating: (fake: Tensor) => neg(bce(fake, 0)), // E log(1 − D(G(z)))
+    usual: (fake: Tensor) => bce(fake, 1), // −E log D(G(z))
+  };
+  const play = (real: readonly number[], fake: readonly number[], objective: keyof typeof objectives) =>
+    run(
+      { real: f32(real.length, 1), fake: f32(fake.length, 1) },
+      { real: Float32Array.from(real), fake: Float32Array.from(fake) },
+      (logits) => {
+        const lossOfD = add(bce(logits.real, 1), bce(logits.fake, 0));
+        const [dReal, dFake] = grad(lossOfD, [logits.real, logits.fake]) as [Tensor, Tensor];
+        const lossOfG = objectives[objective](logits.fake);
+        return { V: neg(lossOfD), dReal, dFake, lossOfG, dG: grad(lossOfG, [logits.fake])[0]! };
+      },
+    );
+  const D = (logit: number) => 1 / (1 + Math.exp(-logit));
+  const V = (real: readonly number[], fake: readonly number[]) =>
+    average(real.map((logit) => Math.log(D(logit)))) + average(fake.map((logit) => Math.log(1 - D(logit))));
+
+  test.each(['usual', 'saturating'] as const)(
+    'is −2 log 2 at the equilibrium, where D is 1/2 everywhere: %s objective',
+    async (objective) => {
+      const out = await play(zeros(3), zeros(5), objective);
+      expectClose(out['V'], [-2 * Math.LN2], 'V');
+      // D cannot gain where it sees the same on both sides: what a real logit pulls up, a fake one pulls down
+      expectClose(out['dReal'], new Array<number>(3).fill(-1 / 2 / 3), 'dReal');
+      expectClose(out['dFake'], new Array<number>(5).fill(1 / 2 / 5), 'dFake');
+      expectClose(out['lossOfG'], [objective === 'usual' ? Math.LN2 : -Math.LN2], 'lossOfG');
+      // both objectives move G the same way and, at D = 1/2, as far
+      expectClose(out['dG'], new Array<number>(5).fill(-1 / 2 / 5), 'dG');
+    },
+  );
+
+  test.each(['usual', 'saturating'] as const)('of any D is its formula: %s objective', async (objective) => {
+    const [real, fake] = [Array.from(normals(4, 'real', 2)), Array.from(normals(3, 'fake', 2))];
+    const out = await play(real, fake, objective);
+    expectClose(out['V'], [V(real, fake)], 'V');
+    const slope = (logit: number) => (objective === 'usual' ? D(logit) - 1 : -D(logit)) / fake.length;
+    expectClose(out['dG'], fake.map(slope), 'dG');
+  });
+
+  test('of a D that cannot tell real from fake is at most −2 log 2', async () => {
+    for (const logit of [-2, -0.5, 0.5, 2]) {
+      const out = await play([logit], [logit], 'usual');
+      expectClose(out['V'], [V([logit], [logit])]);
+      expect(out['V']![0]!).toBeLessThan(-2 * Math.LN2 - 0.01);
+    }
   });
 });
 
@@ -543,7 +672,7 @@ test('empty sets and wrong arguments are refused', () => {
     [() => nn.sequenceLoss(x, fill(1, [2])), 'sequenceLoss: expected lengths of i32 or u32, got f32'],
     [() => nn.sequenceLoss(x, x), 'sequenceLoss: expected a mask of bool or i32, got f32'],
     [
-      () => nn.sequenceLoss(x, k, { per: 'batch' as 'token' }),
+      () => nn.sequenceLoss(x, fill(1, [2], 'i32'), { per: 'batch' as 'token' }),
       "sequenceLoss: expected per 'token' or 'sequence', got batch",
     ],
     [

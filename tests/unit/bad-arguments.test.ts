@@ -7,9 +7,12 @@ import {
   ChainruleError,
   compile,
   cpu,
+  data,
   DTypeError,
   f32,
   nn,
+  optim,
+  Parameter,
   ShapeError,
   type Tensor,
 } from '../../src/index.ts';
@@ -440,6 +443,64 @@ describe.each(Object.entries(LOSSES))('an empty batch is refused by %s', (_, los
   test.each(['mean', 'sum', 'batchmean', 'none'] as const)('for reduction %s', (reduction) => {
     expect(() => loss(reduction)).toThrow(ShapeError);
   });
+});
+
+/** Options with a few possible values, misspelt: `as never` lets them through the types, as JavaScript does. */
+const CHOICES: readonly (readonly [name: string, call: () => unknown, message: string])[] = [
+  [
+    'nn.RNN',
+    () => new nn.RNN(2, 3, { nonlinearity: 'sin' as never }),
+    "RNN: expected nonlinearity 'tanh' or 'relu', got sin",
+  ],
+  [
+    'nn.RNNCell',
+    () => new nn.RNNCell(2, 3, { nonlinearity: 'toString' as never }),
+    "RNNCell: expected nonlinearity 'tanh' or 'relu', got toString",
+  ],
+  [
+    'nn.TransformerEncoderLayer',
+    () => new nn.TransformerEncoderLayer(8, 2, { activation: 'toString' as never }),
+    "TransformerEncoderLayer: expected activation 'relu' or 'gelu', got toString",
+  ],
+  ['gelu', () => ops.gelu(x, 'exact' as never), "gelu: expected approximate 'none' or 'tanh', got exact"],
+  [
+    'upsample',
+    () => ops.upsample(image, { scale: 2, mode: 'bicubic' as never }),
+    "upsample: expected mode 'nearest' or 'bilinear', got bicubic",
+  ],
+  [
+    'nn.init.gain',
+    () => nn.init.gain('leaky_relu' as never),
+    "gain: expected nonlinearity 'linear', 'sigmoid', 'tanh', 'relu' or 'leakyRelu', got leaky_relu",
+  ],
+  [
+    'nn.init.kaimingStd',
+    () => nn.init.kaimingStd([2, 3], { mode: 'fan_out' as never }),
+    "kaimingStd: expected mode 'fanIn' or 'fanOut', got fan_out",
+  ],
+  [
+    'optim.EarlyStopping',
+    () => new optim.EarlyStopping(new nn.ReLU(), cpu(), { mode: 'minimum' as never }),
+    "EarlyStopping: expected mode 'min' or 'max', got minimum",
+  ],
+  [
+    'optim.Muon',
+    () => {
+      const p = new Parameter([2, 3], nn.init.zeros, { name: 'p' });
+      new optim.Muon([p], { lr: 1, adjustLr: 'none' as never }).update([x]);
+    },
+    "Muon: expected adjustLr 'original' or 'matchRmsAdamW', got none",
+  ],
+  [
+    'data.batches',
+    () => data.batches({ x: new Float32Array(6) }, { rows: 6, batch: 4, last: 'skip' as never }),
+    "batches: expected last 'keep', 'drop' or 'pad', got skip",
+  ],
+];
+
+test.each(CHOICES)('%s refuses an option that is none of its choices', (_, call, message) => {
+  expect(call).toThrow(ArgumentError);
+  expect(call).toThrow(message);
 });
 
 test('a step refuses an empty batch', async () => {

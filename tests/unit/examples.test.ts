@@ -1,5 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { atLeast, atMost, type Claim } from '../../examples/kit/index.ts';
 import { FAMILIES, loadFamily } from '../../examples/kit/families.ts';
 import { readResults, resultsTable, SEEDS, sourceDigest } from '../../scripts/example/results.mjs';
@@ -23,12 +25,81 @@ describe.each(FAMILIES)('%s', (family) => {
       return;
     }
     expect(result, `run npm run examples:full -- ${family}`).toBeDefined();
-    const { source, runs } = result!;
+    const { source, commit, runs } = result!;
     expect(source, `stale: run npm run examples:full -- ${family}`).toBe(sourceDigest(family));
+    expect(commit).toMatch(/^[0-9a-f]{10}( with uncommitted changes)?$/);
     expect(runs.map(({ seed }) => seed)).toEqual(SEEDS);
     const { claims } = await loadFamily(family);
     const broken = runs.flatMap(({ figures }) => claims(figures, false).filter(({ holds }) => !holds));
     expect(broken).toEqual([]);
+  });
+});
+
+describe('the digest of a family', () => {
+  /** A repository with two families, of which one uses the other. */
+  const FILES = {
+    'package.json': '{ "sideEffects": false }',
+    'examples/first.ts':
+      "import { add } from 'chainrule';\nimport { double } from './kit/index.ts';\nexport default (x: number) => double(add(x));\n",
+    'examples/second.ts':
+      "import first from './first.ts';\nimport { half } from './kit/half.ts';\nexport default (x: number) => half(first(x));\n",
+    'examples/third.ts':
+      "import { half } from './kit/index.ts';\nexport const third = 3;\nexport default () => half(third);\n",
+    'examples/kit/index.ts': "export { double } from './double.ts';\nexport { half } from './half.ts';\n",
+    'examples/kit/double.ts': 'export const double = (x: number) => 2 * x;\n',
+    'examples/kit/half.ts': 'export const half = (x: number) => x / 2;\n',
+  };
+  const families = ['first', 'second', 'third'];
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'chainrule-digest-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** Digests of the families after some files have changed. */
+  function digests(changes: Readonly<Record<string, string>> = {}) {
+    for (const [path, text] of Object.entries({ ...FILES, ...changes })) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), text);
+    }
+    return families.map((family) => sourceDigest(family, folder));
+  }
+  /** Which families have another digest with these changes. */
+  const changedBy = (changes: Readonly<Record<string, string>>) => {
+    const before = digests();
+    return digests(changes).flatMap((digest, i) => (digest === before[i] ? [] : [families[i]]));
+  };
+
+  test('changes with the files of the kit that it uses, also through others, and with no others', () => {
+    expect(new Set(digests()).size).toBe(3);
+    expect(changedBy({ 'examples/kit/double.ts': 'export const double = (x: number) => x + x;\n' })).toEqual([
+      'first',
+      'second',
+    ]);
+    expect(changedBy({ 'examples/kit/half.ts': 'export const half = (x: number) => 0.5 * x;\n' })).toEqual([
+      'second',
+      'third',
+    ]);
+    expect(changedBy({ 'examples/third.ts': 'export default () => 4;\n' })).toEqual(['third']);
+  });
+
+  test('does not change with comments, types, layout and new parts of the kit', () => {
+    expect(
+      changedBy({
+        'examples/first.ts': `// first\n${FILES['examples/first.ts'].replace('number', 'any')}\n`,
+        'examples/kit/double.ts': 'export const double = (\n  x: number,\n): number => 2 * x; // doubles\n',
+        'examples/kit/index.ts': `export { more } from './more.ts';\n${FILES['examples/kit/index.ts']}`,
+        'examples/kit/more.ts': 'export const more = 1;\n',
+      }),
+    ).toEqual([]);
+  });
+
+  test('is the same in every copy of the repository', () => {
+    const here = digests();
+    const other = mkdtempSync(join(tmpdir(), 'chainrule-digest-elsewhere-'));
+    cpSync(folder, other, { recursive: true });
+    expect(families.map((family) => sourceDigest(family, other))).toEqual(here);
+    rmSync(other, { recursive: true });
   });
 });
 

@@ -7,6 +7,7 @@ import {
   cpu,
   data,
   f32,
+  fill,
   HostRandom,
   i32,
   metrics,
@@ -113,6 +114,31 @@ describe('accuracy', () => {
       'accuracy: expected scores [..., classes] and class indices [...], got [4, 3] and [3]',
     );
   });
+});
+
+test.each([accuracy, perplexity])('$name in a step refuses an empty set of labels', (metric) => {
+  for (const shape of [
+    [0, 3],
+    [2, 0, 3],
+    [2, 0],
+  ]) {
+    const call = () => metric(fill(0, shape), fill(0, shape.slice(0, -1), 'i32'));
+    expect(call).toThrow(ShapeError);
+    expect(call).toThrow(
+      `${metric.name}: expected scores [..., classes] with at least one position and class, got [${shape.join(', ')}]`,
+    );
+  }
+});
+
+test('in a step, with all labels ignored, accuracy is NaN and perplexity 1', async () => {
+  const step = await compile(cpu(), { scores: f32(2, 3), labels: i32(2) }, ({ scores, labels }) => ({
+    outputs: {
+      accuracy: accuracy(scores, labels, { ignoreIndex: 1 }),
+      perplexity: perplexity(scores, labels, { ignoreIndex: 1 }),
+    },
+  }));
+  const values = await step({ scores: new Float32Array(6), labels: Int32Array.of(1, 1) });
+  expect([await values.accuracy.item(), await values.perplexity.item()]).toEqual([NaN, 1]);
 });
 
 describe('perplexity', () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { compile, cpu, f32, fill, grad, mul, nn, optim, Parameter, square, sum } from '../../src/index.ts';
 import { planOf, trace } from '../programs.ts';
 
@@ -210,70 +210,4 @@ test('penalties are λ Σ |p| and λ/2 Σ p², with gradients λ sign(p) and λ 
   expect([...(await d2.data())]).toEqual([0.5, -1, 0, 2]);
   expect(() => nn.l1Penalty([], 1)).toThrow('l1Penalty: expected at least one parameter, got 0');
   expect(() => nn.l2Penalty([fill(1)], -1)).toThrow('l2Penalty: expected lambda >= 0, got -1');
-});
-
-describe('EarlyStopping', () => {
-  /** A model of one weight that the test sets before each report. */
-  async function modelAt(scores: readonly number[], options: optim.EarlyStoppingOptions) {
-    const device = cpu();
-    const model = new nn.Linear(1, 1, { bias: false });
-    await compile(device, {}, () => ({ outputs: { y: sum(model.parameters()[0]!) } }));
-    const stopping = new optim.EarlyStopping(model, device, options);
-    let reports = 0;
-    for (const score of scores) {
-      await model.weight.write(device, Float32Array.of(reports++));
-      if (await stopping.report(score)) break;
-    }
-    const restored = async () => {
-      await stopping.restore();
-      return (await model.weight.read(device))[0];
-    };
-    return { stopping, reports, restored };
-  }
-
-  test('stops after patience reports without improvement and restores the best weights', async () => {
-    const { stopping, reports, restored } = await modelAt([5, 3, 4, 3.5, 2.9, 3, 3, 3, 1], { patience: 3 });
-    expect(reports).toBe(8);
-    expect([stopping.best, stopping.bestReport]).toEqual([2.9, 4]);
-    expect(await restored()).toBe(4);
-  });
-
-  test('improvements up to minDelta do not count', async () => {
-    const { reports, restored } = await modelAt([5, 4.75, 4.5, 4.25, 4], { patience: 2, minDelta: 0.5 });
-    expect(reports).toBe(3);
-    expect(await restored()).toBe(0);
-  });
-
-  test('a score may be one to maximise, and NaN is no improvement', async () => {
-    const { stopping, restored } = await modelAt([0.5, Number.NaN, 0.9, Number.NaN], { mode: 'max' });
-    expect(stopping.best).toBe(0.9);
-    expect(await restored()).toBe(2);
-  });
-
-  test('wrong arguments are refused', async () => {
-    const make = (options: optim.EarlyStoppingOptions) => () =>
-      new optim.EarlyStopping(new nn.ReLU(), cpu(), options);
-    expect(make({ patience: 0 })).toThrow('EarlyStopping: expected an integer patience >= 1, got 0');
-    expect(make({ minDelta: -1 })).toThrow('EarlyStopping: expected minDelta >= 0, got -1');
-    await expect(make({})().restore()).rejects.toThrow(
-      'EarlyStopping.restore: expected a score reported before, got none',
-    );
-  });
-});
-
-test('GaussianNoise adds noise of its deviation in training and nothing in evaluation', async () => {
-  const [noise, count] = [new nn.GaussianNoise(0.5), 20_000];
-  const run = async () => {
-    const step = await compile(cpu(), { x: f32(count) }, ({ x }) => ({ outputs: { y: noise.forward(x) } }));
-    return (await step({ x: new Float32Array(count).fill(3) })).y.data();
-  };
-  const noisy = [...(await run())].map((y) => y - 3);
-  const mean = noisy.reduce((a, b) => a + b, 0) / count;
-  const variance = noisy.reduce((a, b) => a + (b - mean) ** 2, 0) / count;
-  // four standard errors of a mean, 0.5 / √n, and of a variance, 0.25 √(2 / n)
-  expect(Math.abs(mean)).toBeLessThan((4 * 0.5) / Math.sqrt(count));
-  expect(Math.abs(variance - 0.25)).toBeLessThan(4 * 0.25 * Math.sqrt(2 / count));
-  noise.eval();
-  expect(new Set(await run())).toEqual(new Set([3]));
-  expect(() => new nn.GaussianNoise(-1)).toThrow('GaussianNoise: expected std >= 0, got -1');
 });

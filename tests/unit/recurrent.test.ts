@@ -6,10 +6,13 @@ import {
   f32,
   fill,
   grad,
+  linear,
   matmul,
+  mean,
   mul,
   nn,
   optim,
+  Parameter,
   scan,
   sigmoid,
   slice,
@@ -19,7 +22,7 @@ import {
   type Tensor,
 } from '../../src/index.ts';
 import { input } from '../../src/ops/index.ts';
-import { printPlan } from '../../src/plan/index.ts';
+import { countDispatches, printPlan } from '../../src/plan/index.ts';
 import { normal } from '../inputs.ts';
 import { evaluate, planOf, trace } from '../programs.ts';
 
@@ -99,4 +102,43 @@ describe.each([nn.RNN, nn.LSTM, nn.GRU])('the plan of a training step of %o', (L
     expect(long.kernels).toBe(short.kernels);
     expect(long.bodies).toEqual(short.bodies);
   });
+});
+
+test('a tanh RNN written with scan trains with the kernels of nn.RNN, step for step', async () => {
+  const [t, b, inputs, hidden] = [32, 32, 32, 64];
+  const planWith = async (weights: readonly Parameter[], model: (x: Tensor) => Tensor) => {
+    const optimizer = new optim.Adam(weights, { lr: 1e-3 });
+    const program = await trace({ x: f32(t, b, inputs) }, ({ x }) => {
+      const loss = mean(square(model(x)));
+      return { outputs: { loss }, updates: optimizer.update(grad(loss, optimizer.params)) };
+    });
+    const plan = planOf(program);
+    return {
+      dispatches: countDispatches(plan),
+      plan: printPlan(plan),
+      bodies: [...plan.loops.values()].map(({ body }) => printPlan(body)),
+    };
+  };
+  const rnn = new nn.RNN(inputs, hidden, { bias: false, batchFirst: false });
+  const given = rnn.parameters();
+  // Of the same names, which a plan mentions.
+  const [u, w] = given.map(({ shape, name }) => new Parameter(shape, nn.init.zeros, { name })) as [
+    Parameter,
+    Parameter,
+  ];
+  const module = await planWith(given, (x) => rnn.forward(x));
+  const written = await planWith([u, w], (x) => {
+    const cell = (h: Tensor, xt: Tensor) => {
+      const next = tanh(add(linear(xt, u), linear(h, w)));
+      return [next, next] as const;
+    };
+    return scan(cell, fill(0, [b, hidden]), x).ys;
+  });
+  expect(written.bodies).toHaveLength(2);
+  expect(written.bodies).toEqual(module.bodies);
+  expect(written.dispatches).toBe(module.dispatches);
+  expect(written.plan).toBe(module.plan);
+  // one forwards and two backwards for each step (tests/unit/scan.test.ts), and a few around the loops
+  expect(written.dispatches).toBeGreaterThan(3 * t);
+  expect(written.dispatches).toBeLessThan(3 * t + 12);
 });

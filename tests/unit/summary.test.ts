@@ -44,6 +44,35 @@ test('running statistics are fixed, and recurrent layers say that they have two 
   expect(nn.summary(new nn.LSTMCell(2, 3), [1, 2]).rows[0]!.note).toContain('two biases');
 });
 
+test('trainable and fixed parameters are counted apart, for each layer and in total', () => {
+  const model = new nn.Sequential(new nn.Linear(3, 4), new nn.BatchNorm1d(4), new nn.Linear(4, 2));
+  const summary = nn.summary(model, [5, 3]);
+  expect(summary.rows.map(({ trainable, fixed }) => [trainable, fixed])).toEqual([
+    [0, 0],
+    [3 * 4 + 4, 0],
+    [4 + 4, 4 + 4],
+    [4 * 2 + 2, 0],
+  ]);
+  const size = (trainable: boolean) =>
+    [...model.state().values()].filter((p) => p.trainable === trainable).reduce((n, p) => n + p.size, 0);
+  expect([summary.trainable, summary.fixed]).toEqual([size(true), size(false)]);
+  expect(summary.toString()).toMatchInlineSnapshot(`
+    "module   type         output  trainable  fixed
+    (model)  Sequential   [5, 2]          0      0
+    0        Linear       [5, 4]         16      0
+    1        BatchNorm1d  [5, 4]          8      8
+    2        Linear       [5, 2]         10      0
+    34 trainable parameters, 8 fixed"
+  `);
+});
+
+test('a parameter that two modules share counts once in the total', () => {
+  const shared = new nn.Linear(3, 3);
+  const { rows, trainable } = nn.summary(new nn.Sequential(shared, new nn.ReLU(), shared), [1, 3]);
+  expect(trainable).toBe(12);
+  expect(rows.map((row) => row.trainable)).toEqual([0, 12, 0, 12]);
+});
+
 /**
  * What the outputs along the last axis see, found by differentiating each by the input: the most elements from the first
  * to the last, and how far that moves from one output to the next on average.
