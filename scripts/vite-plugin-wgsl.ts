@@ -111,7 +111,7 @@ export function reflectBindings(source: string, file: string): ShaderBinding[] {
 export function stripWgsl(source: string): string {
   return withoutComments(source)
     .split('\n')
-    .map((line) => line.trim())
+    .map((line) => line.trim().replace(/ ?([-+*/%=<>(){},;:|&?!]+) ?/g, '$1'))
     .filter((line) => line !== '')
     .join('\n');
 }
