@@ -41,4 +41,6 @@ addEventListener('hashchange', () => void route());
 void route().catch((error: unknown) => {
   main.replaceChildren(element('p', { class: 'card trouble' }, String(error)));
 });
-if (import.meta.env.PROD && 'serviceWorker' in navigator) void navigator.serviceWorker.register('./sw.js');
+// what it keeps for offline use must not delay what is shown now
+if (import.meta.env.PROD && 'serviceWorker' in navigator)
+  addEventListener('load', () => void navigator.serviceWorker.register('./sw.js'));
