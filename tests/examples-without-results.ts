@@ -4,8 +4,11 @@
  */
 export const withoutResults: ReadonlySet<string> = new Set([
   'beta-vae',
+  'bias-variance',
   'decoder-lm',
   'encdec-transformer',
+  'regularisation',
   'sampling',
   'semisupervised',
+  'shattered',
 ]);
