@@ -10,5 +10,4 @@ export const withoutResults: ReadonlySet<string> = new Set([
   'regularisation',
   'sampling',
   'semisupervised',
-  'shattered',
 ]);
