@@ -4,7 +4,6 @@
  */
 export const withoutResults: ReadonlySet<string> = new Set([
   'beta-vae',
-  'bias-variance',
   'decoder-lm',
   'encdec-transformer',
   'regularisation',
