@@ -6,7 +6,6 @@ export const withoutResults: ReadonlySet<string> = new Set([
   'beta-vae',
   'decoder-lm',
   'encdec-transformer',
-  'regularisation',
   'sampling',
   'semisupervised',
 ]);
