@@ -6,10 +6,10 @@ const [BATCH, PIXELS, UNITS] = [50, 14 * 14, 128];
 /** What each method changes: λ of λ Σ |w|; decay of weights; share of units dropped; σ on pixels; when to stop. */
 const NOTHING = { l1: 0, l2: 0, dropout: 0, noise: 0, stops: false };
 const METHODS = {
+  l2: { ...NOTHING, l2: 2 },
+  dropout: { ...NOTHING, dropout: 0.5 }, // the short form begins after this one
   none: NOTHING,
   l1: { ...NOTHING, l1: 1e-3 },
-  l2: { ...NOTHING, l2: 2 },
-  dropout: { ...NOTHING, dropout: 0.5 },
   noise: { ...NOTHING, noise: 0.4 },
   'early stopping': { ...NOTHING, stops: true },
 };
@@ -28,7 +28,7 @@ export default example({
     const tables = [...digits.split([0.5, 0.5]), test].map((part) => new data.DeviceDataset(part));
 
     const figures: Record<string, number> = {};
-    for (const [name, { l1, l2, dropout, noise, stops }] of Object.entries(METHODS)) {
+    for (const [name, { l1, l2, dropout, noise, stops }] of Object.entries(METHODS).slice(short ? 2 : 0)) {
       const model = new nn.Sequential(
         new nn.Flatten(),
         new nn.GaussianNoise(noise),
@@ -79,11 +79,11 @@ export default example({
   },
 
   claims(f, short) {
-    const [none, ...others] = Object.keys(METHODS).map((name) => f[`test loss, ${name}`]!);
+    const losses = Object.keys(METHODS).flatMap((name) => f[`test loss, ${name}`] ?? []);
     return [
       atMost('training loss of none', f['training loss, none']!, short ? 0.05 : 0.02),
-      atLeast('test loss of none / best', none! / Math.min(...others), short ? 1.1 : 1.2),
-      atLeast('test loss of none / worst method', none! / Math.max(...others), 1),
+      atLeast('test loss of none / best', f['test loss, none']! / Math.min(...losses), short ? 1.1 : 1.2),
+      atLeast('test loss of none / worst', f['test loss, none']! / Math.max(...losses), 1),
       atLeast('weights near 0, l1 − none', f['weights near 0, l1']! - f['weights near 0, none']!, 0.5),
       atLeast('validation loss of last − kept weights', f['validation loss of last − kept weights']!, 1e-3),
     ];
