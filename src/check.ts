@@ -119,7 +119,7 @@ const inTraceOrder = (stores: Ran['stores']) => [...stores].sort(([a], [b]) => a
 
 /** @param stored the node whose value shows what is wrong with `node` */
 function finding(
-  { kernel, loopSteps, updates }: Ran,
+  { kernel, loopSteps, updates, reads }: Ran,
   node: Tensor,
   stored: Tensor,
   i: number,
@@ -127,7 +127,7 @@ function finding(
   expected: number | null,
   details: readonly string[],
 ): CheckError {
-  const op = nameOf(node);
+  const op = nameOf(madeHere(node, reads));
   const index = stridesOf(node.shape).map((stride, axis) => Math.floor(i / stride) % node.shape[axis]!);
   const all = [
     ...details,
@@ -140,6 +140,15 @@ function finding(
       (all.length > 0 ? ` (${all.join('; ')})` : ''),
     { op, kernel, loopSteps, shape: node.shape, index, got, expected },
   );
+}
+
+/** What a kernel has computed, where it stores that in another order or shape. */
+function madeHere(node: Tensor, reads: Ran['reads']): Tensor {
+  const [source] = node.inputs;
+  const moves = node.op.name === 'copy' || node.op.kind === 'view';
+  return moves && source && !reads.has(source) && source.op.kind !== 'source'
+    ? madeHere(source, reads)
+    : node;
 }
 
 /** `tanh`, `input x`, `parameter layers.0.weight`. */

@@ -67,6 +67,7 @@ interface Buffer {
  */
 export class Generator {
   readonly #plan: Plan;
+  readonly #hasLines: boolean;
   readonly #hasRows: boolean;
   /** What the kernel computes. */
   readonly #inside: ReadonlySet<Tensor>;
@@ -87,6 +88,7 @@ export class Generator {
     prologueWidth: Width,
   ) {
     this.#plan = plan;
+    this.#hasLines = kernel.lines !== null;
     this.#hasRows = kernel.lines?.inner === 1;
     this.#inside = new Set([
       ...kernel.prologue,
@@ -329,7 +331,7 @@ export class Generator {
   }
 
   #isMove(node: Tensor): boolean {
-    return isMove(node, this.#inside, this.#plan.views);
+    return !this.#hasLines && isMove(node, this.#inside, this.#plan.views);
   }
 
   #destinations(node: Tensor): Destination[] {

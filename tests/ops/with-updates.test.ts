@@ -127,7 +127,9 @@ describe('a GAN in one step', () => {
     expect(plan).not.toMatch(/assign|copy/);
     for (const name of ['D.0.weight', 'D.2.bias', 'G.0.weight', 'G.2.bias'])
       expect(plan.match(new RegExp(`->.* ${name}\\[`, 'g')), name).toHaveLength(1);
-    expect(dispatches(plan)).toBeLessThanOrEqual(alone.reduce((n, step) => n + dispatches(print(step)), 0));
+    // Adam's numbers share a kernel with a loss: D's cannot in the one step, where they have to be there before G's loss.
+    const most = 1 + alone.reduce((n, step) => n + dispatches(print(step)), 0);
+    expect(dispatches(plan)).toBeLessThanOrEqual(most);
   });
 });
 

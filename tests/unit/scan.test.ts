@@ -63,6 +63,14 @@ describe('the plan of a loop', () => {
     expect(countDispatches(plan)).toBe(plan.kernels.length - 2 + 5 * 1 + 5 * 2);
   });
 
+  test('a final carry that is wanted in another shape is copied after the loop', () => {
+    const { h } = new nn.RNN(16, 4).unroll(permute(x(), [1, 0, 2]));
+    const plan = planOf([h]); // [1, 8, 4]
+    const loop = [...plan.loops.keys()][0]!;
+    expect(loop.epilogue).toEqual([]);
+    expect(plan.kernels.at(-1)!.epilogue.map(({ op }) => op.name)).toEqual(['copy']);
+  });
+
   test('an LSTM takes two kernels a step forwards and two backwards, whatever its units', () => {
     const lstm = new nn.LSTM(16, 64);
     const plan = planOf(grad(sum(lstm.forward(permute(x(), [1, 0, 2]))), lstm.parameters()));
