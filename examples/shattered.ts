@@ -55,7 +55,7 @@ export default example({
       const mean = new Float64Array(POINTS / 2);
       for (let n = 0; n < networks; n++) {
         const model = network(layer, layers);
-        const { trainable } = nn.summary(model, [1, PIXELS]); // also names them, and values are drawn by (seed, name)
+        const { trainable } = analysis.summary(model, [1, PIXELS]); // also names them, and values are drawn by (seed, name)
         log(`${name}, network ${n + 1}: ${trainable} parameters`);
         const step = await compile(
           device,

@@ -16,7 +16,7 @@ import {
   type TypedArray,
   type Value,
 } from '../graph/index.ts';
-import { optimize } from '../passes/index.ts';
+import { loadPasses, optimize } from '../passes/index.ts';
 import {
   costOf,
   costOfPlan,
@@ -43,11 +43,10 @@ const MAX_WORKGROUPS = 65535;
 export async function buildExecutor(device: WebGpuDevice, program: Program): Promise<Executor> {
   refuseEmptyTensors(program);
   const names = [...program.outputs.keys()];
-  const optimized = optimize(
-    [...program.outputs.values()],
-    program.updates,
-    (p) => device.storageOf(p)?.order,
-  );
+  const results = [...program.outputs.values()];
+  const storedOrder = (p: Parameter) => device.storageOf(p)?.order;
+  const passes = await loadPasses([...results, ...program.updates.flat()], storedOrder);
+  const optimized = optimize(results, program.updates, storedOrder, passes);
   const orderOf = (p: Parameter) => {
     const stored = device.storageOf(p);
     return stored ? stored.order : (optimized.storage.get(p) ?? null);

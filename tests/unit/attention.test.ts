@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
-import { analysis, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
+  analysis,
   ArgumentError,
   bool,
   ChainruleError,

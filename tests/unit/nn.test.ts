@@ -1,5 +1,6 @@
-import { analysis, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import {
+  analysis,
   compile,
   constant,
   cpu,

@@ -22,9 +22,9 @@ import {
 } from '../../src/index.ts';
 import { currentTrace } from '../../src/graph/index.ts';
 import { input } from '../../src/ops/index.ts';
-import { joinPads, optimize } from '../../src/passes/index.ts';
+import { joinPads } from '../../src/passes/index.ts';
 import { countDispatches, makePlan, printPlan } from '../../src/plan/index.ts';
-import { parameter, wholeNumbers } from '../programs.ts';
+import { parameter, wholeNumbers, optimize } from '../programs.ts';
 
 function planOf(outputs: readonly Tensor[]) {
   const optimized = optimize(outputs, [], () => undefined);

@@ -1,5 +1,5 @@
-import { analysis, describe, expect, test } from 'vitest';
-import { compile, cpu, f32, fill, grad, nn, slice, sum, type Tensor } from '../../src/index.ts';
+import { describe, expect, test } from 'vitest';
+import { analysis, compile, cpu, f32, fill, grad, nn, slice, sum, type Tensor } from '../../src/index.ts';
 
 const relus = (k: number, d: number, inputs: number, outputs: number) =>
   new nn.Sequential(
