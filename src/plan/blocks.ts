@@ -83,6 +83,7 @@ export function alignUpdates(
   const blocks: Block[] = [];
   const last = new Set<Kernel>();
   for (const group of groups.values()) {
+    if (group.length < 2) continue;
     const members = withoutConflicts(group, kernels, prepared).sort(
       (a, b) => a.place.offset - b.place.offset,
     );
