@@ -33,6 +33,12 @@ export default defineConfig({
   forbidOnly: Boolean(process.env['CI']),
   timeout: 120_000,
   reporter: [['list'], ['json', { outputFile: 'test-results/playwright.json' }]],
-  use: { baseURL: URL, browserName: 'chromium', launchOptions: await launchOptions() },
+  // a service worker would keep requests from the tests that answer them; one test lets it
+  use: {
+    baseURL: URL,
+    serviceWorkers: 'block',
+    browserName: 'chromium',
+    launchOptions: await launchOptions(),
+  },
   webServer: [demoServer, builtDemoServer, examplesServer],
 });

@@ -2,7 +2,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { equations } from './demo/katex-plugin.ts';
 import { mnist } from './demo/mnist-plugin.ts';
+import { offline } from './demo/offline-plugin.ts';
 import { LIBRARY_BY_NAME, wgsl } from './scripts/vite-plugin-wgsl.ts';
 
 const repository = fileURLToPath(new URL('.', import.meta.url));
@@ -13,8 +15,14 @@ export default defineConfig({
   cacheDir: `${repository}node_modules/.vite-demo`, // tests of the library have another set of dependencies
   optimizeDeps: { include: ['uplot'] },
   base: './', // works from any folder of a static host
-  plugins: [wgsl(), mnist()],
-  worker: { format: 'es', plugins: () => [wgsl()], rolldownOptions: { external: ['webgpu', /^node:/] } },
+  plugins: [wgsl(), equations(), mnist(), offline()],
+  worker: {
+    format: 'es',
+    plugins: () => [wgsl()],
+    rolldownOptions: {
+      external: ['webgpu', /^node:/],
+    },
+  },
   resolve: { alias: [LIBRARY_BY_NAME] },
   server: { fs: { allow: [repository] } },
   build: {

@@ -1,280 +1,191 @@
-import { HostRandom, type Device, type Value } from 'chainrule';
-import { argmax } from './argmax.ts';
-import type { Digits } from './mnist.ts';
-import { Pace } from './pace.ts';
-import {
-  CLASSES,
-  PIXELS,
-  SAMPLES,
-  type Command,
-  type ModelName,
-  type Phase,
-  type Pixels,
-  type Report,
-  type Sample,
-  type Settings,
-} from './protocol.ts';
-import { SEED, Trainer } from './trainer.ts';
+import type { Settings } from './controls.ts';
+import type { Backend, Checkpoint, Command, FailureReason, Phase, Report } from './protocol.ts';
 
-/** Held-out digits asked while training; all of them when it pauses. */
-const QUICK_TEST = 1000;
-const TEST_BATCH = 250;
-/** Times between looks at the network while it trains, in ms. A test takes a quarter of the time at most. */
-const REFRESH_EVERY = 400;
-const TEST_EVERY = 1500;
-const TEST_SHARE = 1 / 4;
-/** Losses read per second at most; never that of every step. */
-const LOSSES_PER_SECOND = 25;
-const LOSS_EVERY_AT_LEAST = 2;
+/** After as many losses of the GPU within so many ms it is not tried again. */
+const LOSSES = 3;
+const WITHIN = 60_000;
+/** The browser's GPU process needs a moment to come back. */
+const RETRIES = 8;
+const RETRY_AFTER = 750;
 
-/** What the page trains: the network of the current settings, its data and its progress. */
+export interface Listener {
+  report(report: Report): void;
+  /** The GPU went away; training goes on when it is back. */
+  recovering(): void;
+  recovered(step: number): void;
+  failed(reason: FailureReason, message: string): void;
+}
+
+type OpenCommand = Extract<Command, { type: 'open' }>;
+type Asking = Extract<Command, { id: number }>;
+type Question = { [T in Asking['type']]: Omit<Extract<Asking, { type: T }>, 'id'> }[Asking['type']];
+
+/** The page's end of one card's worker. A lost GPU is replaced with a new worker that starts from the last checkpoint. */
 export class Session {
-  readonly #device: Device;
-  readonly #data: { readonly train: Digits; readonly test: Digits };
-  readonly #report: (report: Report) => void;
-  readonly #samples: Float32Array;
-  /** Compiled once per model; a model that is chosen again starts again untrained. */
-  readonly #trainers = new Map<ModelName, Trainer>();
-  #trainer!: Trainer;
+  readonly #listener: Listener;
+  readonly #card: string;
+  readonly #backend: Backend;
   #settings: Settings;
+  readonly #inputs: Record<string, unknown> = {};
+  #worker: Worker | null = null;
   #phase: Phase = 'loading';
-  #watched: Pixels | null = null;
+  /** Whether the reader wants it to train; a hidden tab does not. */
+  #playing = false;
+  #checkpoint: Checkpoint | null = null;
+  #lostAt: number[] = [];
+  #recovery: { retries: number; timer: ReturnType<typeof setTimeout> | undefined } | null = null;
+  readonly #waiting = new Map<number, (report: Extract<Report, { type: 'answer' }>) => void>();
+  #asked = 0;
 
-  #step = 0;
-  #images = 0;
-  #order!: Iterator<number>;
-  #lastLoss: Value | null = null;
-  #reading: Promise<void> = Promise.resolve();
-  #pace = new Pace();
-  #refreshedAt = 0;
-  #testedAt = 0;
-  #testTook = 0;
-  /** The test of all held-out digits while paused: how many were asked and right so far. */
-  #fullTest: { asked: number; correct: number } | null = null;
-
-  static async open(
-    device: Device,
-    data: { readonly train: Digits; readonly test: Digits },
-    settings: Settings,
-    report: (report: Report) => void,
-  ): Promise<Session> {
-    const session = new Session(device, data, settings, report);
-    await session.#choose(settings);
-    return session;
-  }
-
-  private constructor(
-    device: Device,
-    data: { readonly train: Digits; readonly test: Digits },
-    settings: Settings,
-    report: (report: Report) => void,
-  ) {
-    this.#device = device;
-    this.#data = data;
+  constructor(card: string, backend: Backend, settings: Settings, listener: Listener) {
+    this.#card = card;
+    this.#backend = backend;
     this.#settings = settings;
-    this.#report = report;
-    const samples = pick(data.test, SAMPLES);
-    this.#samples = toFloats(data.test, samples);
-    report({
-      type: 'samples',
-      samples: samples.map(
-        (digit, i): Sample => ({
-          pixels: this.#samples.slice(i * PIXELS, (i + 1) * PIXELS),
-          label: data.test.labels[digit]!,
-        }),
-      ),
-      trainingDigits: data.train.labels.length,
-    });
+    this.#listener = listener;
   }
 
-  /** Whether there is work without a command: training, or the test after it. */
-  get busy(): boolean {
-    return this.#phase === 'training' || this.#fullTest !== null;
+  open(): void {
+    document.addEventListener('visibilitychange', this.#visibility);
+    this.#startWorker(null);
   }
 
-  /** One step of training, or one batch of the test of all held-out digits. */
-  async work(): Promise<void> {
-    if (this.#phase === 'training') await this.#train();
-    else await this.#testAll();
+  /** Ends the worker: its GPU memory goes with it. */
+  close(): void {
+    document.removeEventListener('visibilitychange', this.#visibility);
+    clearTimeout(this.#recovery?.timer);
+    this.#worker?.terminate();
   }
 
-  async handle(command: Command): Promise<void> {
-    switch (command.type) {
-      case 'open':
-        throw new Error('expected one open command, got two');
-      case 'start':
-        this.#fullTest = null;
-        this.#enter('training');
-        this.#pace.start();
-        break;
-      case 'pause':
-        if (this.#phase !== 'training') break;
-        await this.#settle();
-        this.#enter('paused');
-        await this.#refresh();
-        this.#fullTest = { asked: 0, correct: 0 };
-        break;
-      case 'reset':
-        await this.#settle();
-        await this.#restart();
-        break;
-      case 'settings': {
-        const { model } = this.#settings;
-        this.#settings = command.settings;
-        this.#trainer.lr = command.settings.lr;
-        if (command.settings.model !== model) {
-          await this.#settle();
-          await this.#choose(command.settings);
-        }
-        break;
-      }
-      case 'watch':
-        this.#watched = command.pixels;
-        await this.#classifyWatched();
-        break;
-      case 'checksum':
-        this.#report({ type: 'checksum', checksum: await this.#trainer.checksum() });
-        break;
-    }
+  play(): void {
+    this.#playing = true;
+    if (!document.hidden) this.#send({ type: 'start' });
   }
 
-  async #choose({ model, batchSize, lr }: Settings): Promise<void> {
-    this.#enter('compiling');
-    let trainer = this.#trainers.get(model);
-    if (!trainer) {
-      trainer = await Trainer.create(this.#device, model, batchSize);
-      this.#trainers.set(model, trainer);
-    }
-    this.#trainer = trainer;
-    trainer.lr = lr;
-    await this.#restart();
+  pause(): void {
+    this.#playing = false;
+    this.#send({ type: 'pause' });
   }
 
-  async #restart(): Promise<void> {
-    await this.#trainer.reset();
-    this.#fullTest = null;
-    this.#lastLoss = null;
-    this.#step = 0;
-    this.#images = 0;
-    this.#pace = new Pace();
-    this.#order = shuffled(this.#data.train.labels.length);
-    this.#report({ type: 'cleared' });
-    await this.#refresh();
-    await this.#test();
-    this.#enter('ready');
+  step(): void {
+    this.#playing = false;
+    this.#send({ type: 'step' });
   }
 
-  #enter(phase: Phase): void {
-    this.#phase = phase;
-    this.#report({ type: 'phase', phase, parameters: this.#trainer?.parameters ?? 0 });
+  reset(): void {
+    this.#playing = false;
+    this.#checkpoint = null;
+    this.#send({ type: 'reset' });
   }
 
-  async #train(): Promise<void> {
-    const digits = Array.from({ length: this.#settings.batchSize }, () => this.#order.next().value as number);
-    const { train } = this.#data;
-    const loss = await this.#trainer.step(
-      toFloats(train, digits),
-      Int32Array.from(digits, (digit) => train.labels[digit]!),
+  set(settings: Settings, rebuild: boolean): void {
+    this.#settings = settings;
+    if (rebuild) this.#checkpoint = null;
+    this.#send({ type: 'settings', settings, rebuild });
+  }
+
+  /** Kept for a worker that starts later. */
+  input(name: string, value: unknown): void {
+    this.#inputs[name] = value;
+    this.#send({ type: 'input', name, value });
+  }
+
+  async save(): Promise<Uint8Array<ArrayBuffer>> {
+    return (await this.#ask({ type: 'save' })) as Uint8Array<ArrayBuffer>;
+  }
+
+  /** @throws Error when the file is not one of this network */
+  async load(file: Uint8Array): Promise<void> {
+    await this.#ask({ type: 'load', file });
+  }
+
+  async checksum(): Promise<string> {
+    return (await this.#ask({ type: 'checksum' })) as string;
+  }
+
+  #visibility = () => {
+    if (this.#playing) this.#send({ type: document.hidden ? 'pause' : 'start' });
+  };
+
+  #send(command: Command): void {
+    this.#worker?.postMessage(command);
+  }
+
+  async #ask(question: Question): Promise<unknown> {
+    const id = this.#asked++;
+    const answer = new Promise<Extract<Report, { type: 'answer' }>>((resolve) =>
+      this.#waiting.set(id, resolve),
     );
-    this.#lastLoss = loss;
-    const step = ++this.#step;
-    this.#images += digits.length;
-    this.#pace.step();
-    if ((step - 1) % this.#lossEvery() === 0) {
-      const reading = loss.item().then((value) => this.#report({ type: 'loss', step, loss: value }));
-      this.#reading = Promise.all([this.#reading, reading]).then(() => {});
-      this.#reading.catch(() => {}); // whoever waits for it next hears of it
+    this.#send({ ...question, id } as Command);
+    const { error, value } = await answer;
+    if (error !== undefined) throw new Error(error);
+    return value;
+  }
+
+  #startWorker(checkpoint: Checkpoint | null): void {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+    this.#worker = worker;
+    worker.addEventListener('message', ({ data }: MessageEvent<Report>) => {
+      if (worker === this.#worker) this.#receive(data);
+    });
+    worker.addEventListener('error', ({ message }) => {
+      this.#receive({ type: 'failed', reason: 'other', message: message || 'the worker did not load' });
+    });
+    const open: OpenCommand = {
+      type: 'open',
+      card: this.#card,
+      backend: this.#backend,
+      settings: this.#settings,
+      inputs: this.#inputs,
+      dataFolder: new URL('data/', document.baseURI).href,
+      checkpoint,
+    };
+    this.#send(open);
+  }
+
+  #receive(report: Report): void {
+    if (report.type === 'failed') return this.#failed(report);
+    if (report.type === 'answer') {
+      this.#waiting.get(report.id)?.(report);
+      this.#waiting.delete(report.id);
+      return;
     }
+    if (report.type === 'checkpoint') this.#checkpoint = report.checkpoint;
+    if (report.type === 'phase') {
+      this.#phase = report.phase;
+      if (this.#recovery && this.#isReady()) this.#afterRecovery(report.step);
+    }
+    this.#listener.report(report);
+  }
+
+  #isReady(): boolean {
+    return this.#phase === 'ready' || this.#phase === 'paused';
+  }
+
+  #afterRecovery(step: number): void {
+    this.#recovery = null;
+    this.#listener.recovered(step);
+    if (this.#playing) this.play();
+  }
+
+  #failed({ reason, message }: Extract<Report, { type: 'failed' }>): void {
+    this.#worker?.terminate();
+    if (reason === 'lost' && this.#lossesLately() < LOSSES) return this.#recover();
+    const isStillAway = this.#recovery !== null && (reason === 'no-adapter' || reason === 'lost');
+    if (isStillAway && this.#recovery!.retries < RETRIES) return this.#recover();
+    this.close();
+    this.#listener.failed(isStillAway ? 'lost' : reason, message);
+  }
+
+  #lossesLately(): number {
     const now = performance.now();
-    const testDue = now - this.#testedAt > Math.max(TEST_EVERY, this.#testTook / TEST_SHARE);
-    const refreshDue = now - this.#refreshedAt > REFRESH_EVERY;
-    if (!testDue && !refreshDue) return;
-    await this.#settle();
-    if (testDue) await this.#test();
-    if (refreshDue) await this.#refresh();
-    this.#pace.resume();
+    this.#lostAt = [...this.#lostAt.filter((at) => now - at < WITHIN), now];
+    return this.#lostAt.length - 1;
   }
 
-  #lossEvery(): number {
-    const { msPerStep } = this.#pace;
-    const limit = msPerStep > 0 ? 1000 / msPerStep / LOSSES_PER_SECOND : 0;
-    return Math.max(LOSS_EVERY_AT_LEAST, Math.ceil(limit));
+  #recover(): void {
+    if (!this.#recovery) this.#listener.recovering();
+    const retries = (this.#recovery?.retries ?? 0) + 1;
+    const timer = setTimeout(() => this.#startWorker(this.#checkpoint), RETRY_AFTER);
+    this.#recovery = { retries, timer };
   }
-
-  /** Waits until every step has run and every loss is reported; then tells how long the steps took. */
-  async #settle(): Promise<void> {
-    await this.#lastLoss?.item();
-    await this.#reading;
-    if (!this.#pace.lap()) return;
-    const { msPerStep, stepsPerSecond } = this.#pace;
-    this.#report({ type: 'speed', step: this.#step, images: this.#images, msPerStep, stepsPerSecond });
-  }
-
-  async #refresh(): Promise<void> {
-    this.#report({ type: 'predictions', probabilities: await this.#trainer.predict(this.#samples) });
-    await this.#classifyWatched();
-    this.#refreshedAt = performance.now();
-  }
-
-  async #classifyWatched(): Promise<void> {
-    if (!this.#watched) return;
-    this.#report({ type: 'watched', probabilities: await this.#trainer.predict(this.#watched) });
-  }
-
-  /** The accuracy on a fixed part of the held-out digits. */
-  async #test(): Promise<void> {
-    const start = performance.now();
-    const digits = pick(this.#data.test, QUICK_TEST);
-    let correct = 0;
-    for (let i = 0; i < digits.length; i += TEST_BATCH) {
-      correct += await this.#countCorrect(digits.slice(i, i + TEST_BATCH));
-    }
-    this.#reportAccuracy(correct, digits.length);
-    this.#testedAt = performance.now();
-    this.#testTook = this.#testedAt - start;
-  }
-
-  async #testAll(): Promise<void> {
-    const test = this.#fullTest!;
-    const all = this.#data.test.labels.length;
-    const digits = range(test.asked, Math.min(all, test.asked + TEST_BATCH));
-    test.correct += await this.#countCorrect(digits);
-    test.asked += digits.length;
-    if (test.asked < all) return;
-    this.#fullTest = null;
-    this.#reportAccuracy(test.correct, all);
-  }
-
-  #reportAccuracy(correct: number, digits: number): void {
-    this.#report({ type: 'accuracy', step: this.#step, accuracy: correct / digits, digits });
-  }
-
-  async #countCorrect(digits: readonly number[]): Promise<number> {
-    const { test } = this.#data;
-    const probabilities = await this.#trainer.predict(toFloats(test, digits));
-    return digits.filter((digit, i) => {
-      return argmax(probabilities.subarray(i * CLASSES, (i + 1) * CLASSES)) === test.labels[digit];
-    }).length;
-  }
-}
-
-/** Images [n, 28, 28] of some digits, in [0, 1]. */
-function toFloats({ images }: Digits, digits: readonly number[]): Float32Array {
-  const floats = new Float32Array(digits.length * PIXELS);
-  for (const [i, digit] of digits.entries()) {
-    for (let p = 0; p < PIXELS; p++) floats[i * PIXELS + p] = images[digit * PIXELS + p]! / 255;
-  }
-  return floats;
-}
-
-/** `count` digits spread evenly over a set: the first half of the held-out digits is the easier one. */
-function pick({ labels }: Digits, count: number): number[] {
-  return range(0, count).map((i) => Math.floor((i * labels.length) / count));
-}
-
-const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
-
-/** Every digit once in random order, then all again in another order. */
-function* shuffled(count: number): Generator<number> {
-  for (let epoch = 0; ; epoch++) yield* new HostRandom(SEED, `epoch ${epoch}`).permutation(count);
 }

@@ -1,3 +1,4 @@
+import { button, element } from './dom.ts';
 import type { FailureReason } from './protocol.ts';
 
 interface Advice {
@@ -33,7 +34,7 @@ const TITLES: Readonly<Record<FailureReason, string>> = {
   'no-webgpu': 'This page needs WebGPU, and this browser does not offer it',
   'no-adapter': 'This page needs a GPU, and the browser found none it can use',
   lost: 'The GPU went away',
-  data: 'The digits did not arrive',
+  data: 'The data did not arrive',
   other: 'Something went wrong',
 };
 
@@ -41,21 +42,33 @@ const TEXTS: Readonly<Record<FailureReason, string>> = {
   'no-webgpu': 'WebGPU lets a page compute on your graphics chip. This is how to get it:',
   'no-adapter':
     'WebGPU is there, but no graphics adapter answered. The driver may be too old, or graphics acceleration may be off.',
-  lost: 'The driver was restarted, or the system needed its memory. Reload the page to start again.',
-  data: 'The MNIST files could not be loaded. Check the connection and reload the page.',
+  lost: 'It was lost several times and did not come back. Reload the page to start again.',
+  data: 'The files to learn from could not be loaded. Check the connection and reload the page.',
   other: 'Reload the page to start again. If it happens again, please report the message below.',
 };
 
-/** Put a message with next steps in place of the page. */
-export function showTrouble(reason: FailureReason, detail: string): void {
-  const element = (id: string) => document.getElementById(id)!;
+/**
+ * A message with next steps in place of a card.
+ *
+ * @param onCpu offered where there is no GPU: go on without one
+ */
+export function trouble(reason: FailureReason, detail: string, onCpu: (() => void) | null): HTMLElement {
   const aboutWebGpu = reason === 'no-webgpu' || reason === 'no-adapter';
-  element('app').hidden = true;
-  element('trouble').hidden = false;
-  element('trouble-title').textContent = TITLES[reason];
-  element('trouble-text').textContent = TEXTS[reason];
-  element('trouble-detail').textContent = detail && `Details: ${detail}`;
-  element('trouble-steps').replaceChildren(...(aboutWebGpu ? adviceItems() : []));
+  return element(
+    'section',
+    { class: 'card trouble', 'aria-labelledby': 'trouble-title' },
+    element('h2', { id: 'trouble-title', tabindex: '-1' }, TITLES[reason]),
+    element('p', {}, TEXTS[reason]),
+    aboutWebGpu ? element('ul', { class: 'steps' }, ...adviceItems()) : null,
+    element(
+      'p',
+      { class: 'buttons' },
+      aboutWebGpu && onCpu
+        ? button('Train on the CPU instead', onCpu, 'primary')
+        : button('Reload the page', () => location.reload(), 'primary'),
+    ),
+    detail ? element('p', { class: 'quiet detail' }, `Details: ${detail}`) : null,
+  );
 }
 
 function adviceItems(): HTMLElement[] {
@@ -76,16 +89,6 @@ function adviceItems(): HTMLElement[] {
 }
 
 function item(title: string, text: string, yours: boolean): HTMLElement {
-  const li = document.createElement('li');
-  const strong = document.createElement('strong');
-  strong.textContent = title;
-  if (yours) {
-    const badge = document.createElement('span');
-    badge.className = 'badge';
-    badge.textContent = 'this browser';
-    strong.append(badge);
-  }
-  li.append(strong, text);
-  li.classList.toggle('yours', yours);
-  return li;
+  const badge = yours ? element('span', { class: 'badge' }, 'this browser') : null;
+  return element('li', { class: yours ? 'yours' : '' }, element('strong', {}, title, badge), text);
 }

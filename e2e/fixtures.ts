@@ -41,6 +41,7 @@ export async function collectProblems(page: Page): Promise<string[]> {
     await route.fulfill({ response, body: REPORT_GPU_ERRORS + (await response.text()) });
   });
   page.on('console', (message) => {
+    if (message.text() === 'Service Worker registration blocked by Playwright') return;
     if (message.type() === 'error' || message.type() === 'warning') {
       problems.push(`console ${message.type()}: ${message.text()} (${message.location().url})`);
     }

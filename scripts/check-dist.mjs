@@ -1,6 +1,6 @@
 // @ts-check
 // Checks what a user's bundle gets from dist/: a CPU-only import carries no shader, nobody gets the build-time reflector,
-// and no declaration needs @webgpu/types. Prints the minified sizes.
+// and no declaration needs @webgpu/types. Holds the core to its size. (Not with size-limit, which counts chunks on demand.)
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -8,6 +8,8 @@ import { build } from 'esbuild';
 
 /** @type {string[]} */
 const problems = [];
+/** What a page may have to load before it trains, in kB: kernels and passes of images, loops and attention come when needed. */
+const CORE_LIMIT = 60;
 
 for (const file of readdirSync('dist', { recursive: true, encoding: 'utf8' })) {
   if (!/\.(js|d\.ts)$/.test(file)) continue;
@@ -43,8 +45,14 @@ async function bundle(names) {
     .filter(({ path }) => loaded.has(relative('.', path).replaceAll('\\', '/')))
     .map((file) => file.text)
     .join('\n');
-  const kilobytes = [text, gzipSync(text)].map((bytes) => (bytes.length / 1000).toFixed(1));
-  console.log(`import { ${names.join(', ')} }: ${kilobytes[0]} kB minified, ${kilobytes[1]} kB gzipped`);
+  const [minified, gzipped] = [text.length / 1000, gzipSync(text).length / 1000];
+  console.log(
+    `import { ${names.join(', ')} }: ${minified.toFixed(1)} kB minified, ${gzipped.toFixed(1)} kB gzipped`,
+  );
+  if (gzipped > CORE_LIMIT)
+    problems.push(
+      `expected at most ${CORE_LIMIT} kB gzipped, got ${gzipped.toFixed(1)}: ${names.join(', ')}`,
+    );
   return text;
 }
 

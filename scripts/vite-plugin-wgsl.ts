@@ -105,13 +105,13 @@ export function reflectBindings(source: string, file: string): ShaderBinding[] {
 }
 
 /**
- * WGSL without comments, indentation, trailing spaces and blank lines. Line breaks stay, so that
+ * WGSL without comments, indentation, blank lines and spaces beside punctuation. Line breaks stay, so that
  * the compiler's messages still point at a short line. WGSL has no string literals to be careful of.
  */
 export function stripWgsl(source: string): string {
   return withoutComments(source)
     .split('\n')
-    .map((line) => line.trim())
+    .map((line) => line.trim().replace(/ ?([*%=<>(){},;:|&?]) ?/g, '$1'))
     .filter((line) => line !== '')
     .join('\n');
 }

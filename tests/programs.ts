@@ -14,8 +14,10 @@ import {
   type Tensor,
   type TypedArray,
 } from '../src/index.ts';
-import { topologicalOrder, type Program } from '../src/graph/index.ts';
-import { optimize } from '../src/passes/index.ts';
+import { topologicalOrder, type Program, type Update } from '../src/graph/index.ts';
+import { channelsLast, type StoredOrder } from '../src/passes/channels-last.ts';
+import { optimize as optimizeWith } from '../src/passes/index.ts';
+import { lowerScans } from '../src/passes/lower-scans.ts';
 import { makePlan, type Plan } from '../src/plan/index.ts';
 import type { InputTensors } from '../src/compile.ts';
 import { HostRandom } from '../src/index.ts';
@@ -39,6 +41,10 @@ export async function trace<S extends Signature>(
   await compile(device, signature, fn, { seed });
   return traced!;
 }
+
+/** `optimize` with every pass there is. */
+export const optimize = (outputs: readonly Tensor[], updates: readonly Update[], stored: StoredOrder) =>
+  optimizeWith(outputs, updates, stored, { channelsLast, lowerScans });
 
 /** The plan of a program on a device where no parameter lives yet. */
 export function planOf({ outputs, updates }: Program, maxBindings = 8): Plan {

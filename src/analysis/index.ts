@@ -8,3 +8,4 @@ export {
   type Plane,
 } from './linear-regions.ts';
 export type { AffineLayer } from './relu.ts';
+export { summary, type Summary, type SummaryRow } from './summary.ts';

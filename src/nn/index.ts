@@ -14,5 +14,4 @@ export * from './position.ts';
 export type { LossOptions, Reduction } from './reduction.ts';
 export * from './recurrent.ts';
 export * from './sampling.ts';
-export { summary, type Summary, type SummaryRow } from './summary.ts';
 export * from './transformer.ts';

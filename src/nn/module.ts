@@ -10,7 +10,7 @@ import {
 /**
  * A part of a model: parameters, child modules and a `forward`. Fields that hold parameters, modules,
  * or arrays of either are found by name, which gives PyTorch's paths (`layers.0.weight`). What a model consists of is printed
- * by `nn.summary(model, inputShape)`.
+ * by `analysis.summary(model, inputShape)`.
  */
 export abstract class Module {
   /** Dropout and batch norm look at this while a step is traced. Set it with `train()` and `eval()`. */

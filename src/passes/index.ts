@@ -1,30 +1,36 @@
-import type { Parameter, Tensor, Update } from '../graph/index.ts';
-import { channelsLast, type StoredOrder } from './channels-last.ts';
+import { Parameter, topologicalOrder, type Tensor, type Update } from '../graph/index.ts';
+import type { ChannelsLast, StoredOrder } from './channels-last.ts';
 import { eliminateCommonSubexpressions } from './cse.ts';
 import { foldTranspose } from './fold-transpose.ts';
 import { joinPads } from './join-pads.ts';
-import { lowerScans } from './lower-scans.ts';
 import { recomputeCheap } from './recompute.ts';
 import { simplify } from './simplify.ts';
 import { splitReductions } from './split-reductions.ts';
 
-export {
-  channelsLast,
-  eliminateCommonSubexpressions,
-  foldTranspose,
-  joinPads,
-  lowerScans,
-  recomputeCheap,
-  simplify,
-  splitReductions,
-};
+export { eliminateCommonSubexpressions, foldTranspose, joinPads, recomputeCheap, simplify, splitReductions };
 
-/** A program's graph after all passes. */
-export interface Optimized {
-  readonly outputs: readonly Tensor[];
-  readonly updates: readonly Update[];
-  /** Axis order in which parameters are stored, where it is not the declared one. */
-  readonly storage: ReadonlyMap<Parameter, readonly number[]>;
+/** A program's graph after all passes: results, updates, and in which axis order parameters are stored. */
+export type Optimized = ChannelsLast;
+
+/** Passes that only some programs need, for images and for loops: a page loads them then. */
+export interface SpecialPasses {
+  readonly channelsLast?: typeof import('./channels-last.ts').channelsLast;
+  readonly lowerScans?: typeof import('./lower-scans.ts').lowerScans;
+}
+
+/** @param stored axis order of the parameters that already live on the device */
+export async function loadPasses(roots: readonly Tensor[], stored: StoredOrder): Promise<SpecialPasses> {
+  const order = topologicalOrder(roots);
+  const hasImages = order.some(
+    (node) =>
+      /conv|pool|upsample/i.test(node.op.name) || (node instanceof Parameter && Boolean(stored(node))),
+  );
+  const hasLoops = order.some(({ op }) => op.kind === 'loop');
+  return {
+    // A loop's body may hold images.
+    ...((hasImages || hasLoops) && (await import('./channels-last.ts'))),
+    ...(hasLoops && (await import('./lower-scans.ts'))),
+  };
 }
 
 /** All passes in their order. @param stored axis order of the parameters that already live on the device */
@@ -32,16 +38,19 @@ export function optimize(
   outputs: readonly Tensor[],
   updates: readonly Update[],
   stored: StoredOrder,
+  special: SpecialPasses,
 ): Optimized {
   const values = updates.map(([, value]) => value);
   const first = eliminateCommonSubexpressions(joinPads(simplify([...outputs, ...values])));
-  const laidOut = channelsLast(
-    first.slice(0, outputs.length),
-    updates.map(([p], i) => [p, first[outputs.length + i]!]),
-    stored,
-  );
+  const traced: Optimized = {
+    outputs: first.slice(0, outputs.length),
+    updates: updates.map(([p], i) => [p, first[outputs.length + i]!]),
+    storage: new Map(),
+  };
+  const laidOut = special.channelsLast?.(traced.outputs, traced.updates, stored) ?? traced;
   const roots = [...laidOut.outputs, ...laidOut.updates.map(([, value]) => value)];
-  const lowered = lowerScans(roots, (body) => optimize(body, [], () => null).outputs);
+  const body = (nodes: readonly Tensor[]) => optimize(nodes, [], () => null, special).outputs;
+  const lowered = special.lowerScans?.(roots, body) ?? roots;
   const split = splitReductions(foldTranspose(simplify(lowered)));
   const last = recomputeCheap(eliminateCommonSubexpressions(simplify(split)));
   return {

@@ -30,7 +30,8 @@ export function joinMoves(
     const bases = node!.inputs.map((input) => views.get(input)!.base);
     const source = producer.get(bases[0]!);
     const target = source && now.get(source);
-    if (!target || target.lines || (target.anchor && !takesEpilogue(target.anchor))) continue;
+    if (!target || target.lines || target.anchor?.op.kind === 'loop') continue;
+    if (target.anchor && !takesEpilogue(target.anchor)) continue;
     const isMoved = bases.every(
       (base, i) =>
         producer.get(base) === source &&

@@ -4,7 +4,7 @@ import workgroupLibrary from '../../shaders/lib/workgroup.wgsl';
 import { ChainruleError, type Tensor } from '../graph/index.ts';
 import { describeKernel, type Kernel, type Plan } from '../plan/index.ts';
 import { Generator, type BufferOf } from './generate.ts';
-import { kernels, mapKernel, linesKernel, type Adapter, type KernelSpec } from './kernels.ts';
+import { linesKernel, mapKernel, type Adapter, type KernelSpec, type KernelTable } from './kernels/index.ts';
 
 /** A buffer in the order of binding numbers; uniforms carry their contents. */
 export type ComposedBinding =
@@ -19,16 +19,21 @@ export interface Composed {
   readonly workgroups: number;
 }
 
-/** The complete text and binding table of one kernel. */
+/**
+ * The complete text and binding table of one kernel.
+ *
+ * @param kernels those that the plan needs, and maybe more
+ */
 export function compose(
   kernel: Kernel,
   plan: Plan,
   scalarIndex: ReadonlyMap<Tensor, number>,
   adapter: Adapter,
+  kernels: Partial<KernelTable>,
 ): Composed {
   const { anchor, lines } = kernel;
   const spec = anchor
-    ? choose(anchor, plan, adapter)
+    ? choose(anchor, plan, adapter, kernels)
     : lines
       ? linesKernel(lines, adapter)
       : mapKernel(kernel.epilogue[0]!.size);
@@ -67,8 +72,8 @@ export function compose(
   };
 }
 
-function choose(anchor: Tensor, plan: Plan, adapter: Adapter): KernelSpec {
-  const record = kernels[anchor.op.name as keyof typeof kernels] as (
+function choose(anchor: Tensor, plan: Plan, adapter: Adapter, kernels: Partial<KernelTable>): KernelSpec {
+  const record = kernels[anchor.op.name as keyof KernelTable] as (
     node: Tensor,
     attrs: unknown,
     views: unknown,

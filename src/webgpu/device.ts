@@ -19,7 +19,7 @@ import {
 import { paddedBytes, type Place } from '../plan/index.ts';
 import { Arenas } from './arenas.ts';
 import { buildExecutor } from './executor.ts';
-import type { Adapter } from './kernels.ts';
+import type { Adapter } from './kernels/index.ts';
 import type { Composed } from './compose.ts';
 import { BufferUsage, MAP_READ, STAGE_COMPUTE } from './usage.ts';
 

@@ -16,7 +16,7 @@ import {
   type TypedArray,
   type Value,
 } from '../graph/index.ts';
-import { optimize } from '../passes/index.ts';
+import { loadPasses, optimize } from '../passes/index.ts';
 import {
   costOf,
   costOfPlan,
@@ -28,9 +28,9 @@ import {
   type Plan,
   type Scratch,
 } from '../plan/index.ts';
-import { runChecked } from './checked.ts';
 import { compose, type Composed } from './compose.ts';
 import type { WebGpuDevice } from './device.ts';
+import { loadKernels, type KernelTable } from './kernels/index.ts';
 import { mergeUpdates, valueOf, type Address } from './merge.ts';
 import { resolveInLoop, type Resolve } from './places.ts';
 import { StagingRing } from './staging.ts';
@@ -43,11 +43,10 @@ const MAX_WORKGROUPS = 65535;
 export async function buildExecutor(device: WebGpuDevice, program: Program): Promise<Executor> {
   refuseEmptyTensors(program);
   const names = [...program.outputs.keys()];
-  const optimized = optimize(
-    [...program.outputs.values()],
-    program.updates,
-    (p) => device.storageOf(p)?.order,
-  );
+  const results = [...program.outputs.values()];
+  const storedOrder = (p: Parameter) => device.storageOf(p)?.order;
+  const passes = await loadPasses([...results, ...program.updates.flat()], storedOrder);
+  const optimized = optimize(results, program.updates, storedOrder, passes);
   const orderOf = (p: Parameter) => {
     const stored = device.storageOf(p);
     return stored ? stored.order : (optimized.storage.get(p) ?? null);
@@ -57,12 +56,13 @@ export async function buildExecutor(device: WebGpuDevice, program: Program): Pro
     maxBindings: device.gpu.limits.maxStorageBuffersPerShaderStage,
     placeOf: (parameter) => device.placeOf(parameter),
   });
+  const kernels = await loadKernels(plansIn(plan));
   device.gpu.pushErrorScope('out-of-memory');
   device.gpu.pushErrorScope('validation');
   let executor: WebGpuExecutor | undefined;
   let failure: unknown;
   try {
-    executor = new WebGpuExecutor(device, program, plan, orderOf, names);
+    executor = new WebGpuExecutor(device, program, plan, orderOf, names, kernels);
     await executor.compile();
   } catch (error) {
     failure = error;
@@ -179,6 +179,7 @@ class WebGpuExecutor implements Executor {
     plan: Plan,
     orderOf: (p: Parameter) => readonly number[] | null,
     outputNames: readonly string[],
+    kernels: Partial<KernelTable>,
   ) {
     this.#device = device;
     this.#plan = plan;
@@ -191,7 +192,7 @@ class WebGpuExecutor implements Executor {
       [...plansIn(plan)].flatMap((each) =>
         each.kernels
           .filter((kernel) => !each.loops.has(kernel))
-          .map((kernel) => [kernel, compose(kernel, each, scalarIndex, device.adapter)] as const),
+          .map((kernel) => [kernel, compose(kernel, each, scalarIndex, device.adapter, kernels)] as const),
       ),
     );
     this.#composed = composed;
@@ -398,7 +399,7 @@ class WebGpuExecutor implements Executor {
   }
 
   /** Run all dispatches, one by one. */
-  #runChecked(
+  async #runChecked(
     inspect: Inspections,
     inputs: ReadonlyMap<string, TypedArray>,
     scalars: Float32Array,
@@ -419,6 +420,7 @@ class WebGpuExecutor implements Executor {
       gpu.queue.submit([encoder.finish()]);
     };
     const resolve: Resolve = (value) => this.#resource(value);
+    const { runChecked } = await import('./checked.ts');
     return runChecked({ device: this.#device, plan: this.#plan, inspect, resolve, runNext }, given);
   }
 

@@ -1,7 +1,7 @@
 import type { Tensor } from '../graph/index.ts';
 import type { Kernel } from '../plan/index.ts';
 import type { Composed, ComposedBinding } from './compose.ts';
-import { mapKernel } from './kernels.ts';
+import { mapKernel } from './kernels/index.ts';
 
 /** A range of bytes of some buffer. */
 export interface Address {

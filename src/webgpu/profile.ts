@@ -12,7 +12,7 @@ import { addCosts, costOf, describeKernel, paddedBytes, type Cost, type Kernel }
 import type { Composed } from './compose.ts';
 import type { WebGpuDevice } from './device.ts';
 import type { Dispatch, Encodable, EncodePass } from './executor.ts';
-import type { ShaderSource } from './kernels.ts';
+import type { ShaderSource } from './kernels/index.ts';
 import { BufferUsage, MAP_READ } from './usage.ts';
 
 /** Browsers round timestamps to 100 µs: a kernel runs again and again until it has taken this long. */

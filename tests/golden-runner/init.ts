@@ -1,4 +1,13 @@
-import { conv1d, conv2d, convTranspose2d, fill, HostRandom, maxPool2d, nn } from '../../src/index.ts';
+import {
+  analysis,
+  conv1d,
+  conv2d,
+  convTranspose2d,
+  fill,
+  HostRandom,
+  maxPool2d,
+  nn,
+} from '../../src/index.ts';
 import { activation } from './activations.ts';
 import { attentionLayer } from './attention.ts';
 import { Attrs, MissingError } from './case.ts';
@@ -121,7 +130,7 @@ function parameterCount(golden: Json): JsonCase {
     check() {
       const counts = (golden['layers'] as LayerSpec[]).map((layer) => {
         const { module, input, dtype = 'f32' } = makeLayer(layer);
-        return nn.summary(module, input, { dtype }).trainable;
+        return analysis.summary(module, input, { dtype }).trainable;
       });
       const total = counts.reduce((a, b) => a + b, 0);
       return differ('number of parameters', total, golden['parameters'] as number);

@@ -54,7 +54,8 @@ import type { Program } from '../../src/graph/index.ts';
 import type { InputTensors } from '../../src/compile.ts';
 import type { Plan } from '../../src/plan/index.ts';
 import { compose, type Composed } from '../../src/webgpu/compose.ts';
-import type { Adapter } from '../../src/webgpu/kernels.ts';
+import type { Adapter } from '../../src/webgpu/kernels/index.ts';
+import { allKernels } from '../all-kernels.ts';
 import { allCases, inputsOf, resultAndGradients, tensorsOf } from '../case-program.ts';
 import { input } from '../../src/ops/index.ts';
 import { cnnStep, mlpStep, planOf, trace } from '../programs.ts';
@@ -95,7 +96,7 @@ function composePlan(plan: Plan, known: Map<string, Chosen>): Map<string, Chosen
         composePlan(loop.body, known);
         continue;
       }
-      const text = compose(kernel, plan, scalarIndex, adapter);
+      const text = compose(kernel, plan, scalarIndex, adapter, allKernels);
       const chosen = known.get(text.code);
       if (chosen) chosen.chosenFor.push(adapter);
       else known.set(text.code, { ...text, chosenFor: [adapter] });

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  analysis,
   ArgumentError,
   bool,
   ChainruleError,
@@ -147,7 +148,7 @@ describe('Transformer layers', () => {
   test('count their parameters, also where they need a memory', () => {
     const decoder = new nn.TransformerDecoder(3, 8, 2, { feedForward: 16 });
     const perLayer = 2 * (4 * 8 * 8 + 4 * 8) + (2 * 8 * 16 + 16 + 8) + 3 * 16;
-    expect(nn.summary(decoder, [1, 4, 8]).trainable).toBe(3 * perLayer);
+    expect(analysis.summary(decoder, [1, 4, 8]).trainable).toBe(3 * perLayer);
   });
 
   test('refuse options outside their domain', () => {

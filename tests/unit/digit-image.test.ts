@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { digitImage, type Stroke } from '../../demo/digit-image.ts';
+import { digitImage, type Stroke } from '../../demo/kit/digit-image.ts';
 
 const SIDE = 28;
 const one: Stroke = [

@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   webgpu: ['graph', 'ops', 'passes', 'plan', 'shaders'],
   data: ['graph', 'ops'],
   metrics: ['graph', 'ops', 'nn'],
-  analysis: ['graph', 'ops', 'autodiff'],
+  analysis: ['graph', 'ops', 'autodiff', 'nn'],
 };
 
 /** The only folder that may name `GPU…` types and load the Dawn binding for Node. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  analysis,
   compile,
   constant,
   cpu,
@@ -65,7 +66,7 @@ test('summary lists output shapes and counts parameters, and leaves the model as
     new nn.Linear(4 * 7 * 7, 10, { bias: false }),
     new nn.LogSoftmax(),
   );
-  const summary = nn.summary(model, [1, 1, 14, 14]);
+  const summary = analysis.summary(model, [1, 1, 14, 14]);
   expect(summary.trainable).toBe(4 * 9 + 4 + 196 * 10);
   expect(summary.toString()).toMatchInlineSnapshot(`
     "module   type        output          receptive field  stride  parameters
@@ -84,10 +85,10 @@ test('summary lists output shapes and counts parameters, and leaves the model as
 
 test('summary counts a shared layer once and buffers apart, and takes integer inputs', () => {
   const shared = new nn.Linear(2, 2);
-  expect(nn.summary(new nn.Sequential(shared, shared), [1, 2]).trainable).toBe(6);
-  expect(nn.summary(new Block(), [1, 2])).toMatchObject({ trainable: 9 + 8 + 1, fixed: 1 });
+  expect(analysis.summary(new nn.Sequential(shared, shared), [1, 2]).trainable).toBe(6);
+  expect(analysis.summary(new Block(), [1, 2])).toMatchObject({ trainable: 9 + 8 + 1, fixed: 1 });
   const words = new nn.Sequential(new nn.Embedding(10, 4), new nn.Linear(4, 10));
-  expect(nn.summary(words, [1, 6], { dtype: 'i32' }).rows.at(-1)!.output).toEqual([1, 6, 10]);
+  expect(analysis.summary(words, [1, 6], { dtype: 'i32' }).rows.at(-1)!.output).toEqual([1, 6, 10]);
 });
 
 test('state is written and read by path, and nothing is written when something does not fit', async () => {

@@ -46,16 +46,24 @@ import {
 } from '../../src/index.ts';
 import { inversePermutation, sizeOf, topologicalOrder } from '../../src/graph/index.ts';
 import { input } from '../../src/ops/index.ts';
+import { channelsLast } from '../../src/passes/channels-last.ts';
 import {
-  channelsLast,
   eliminateCommonSubexpressions,
   foldTranspose,
-  optimize,
   recomputeCheap,
   simplify,
   splitReductions,
 } from '../../src/passes/index.ts';
-import { batchFor, cnnStep, evaluate, normals, parameter, trace, wholeNumbers } from '../programs.ts';
+import {
+  batchFor,
+  cnnStep,
+  evaluate,
+  normals,
+  optimize,
+  parameter,
+  trace,
+  wholeNumbers,
+} from '../programs.ts';
 
 const nothingStored = () => undefined;
 const x = (...shape: number[]) => input('x', shape, 'f32');

@@ -33,7 +33,6 @@ import {
   type Update,
 } from '../../src/index.ts';
 import { input } from '../../src/ops/index.ts';
-import { optimize } from '../../src/passes/index.ts';
 import { allocate } from '../../src/plan/allocate.ts';
 import { makePlan, paddedBytes, printPlan, type Plan } from '../../src/plan/index.ts';
 import {
@@ -45,6 +44,7 @@ import {
   parameter,
   trace,
   wholeNumbers,
+  optimize,
 } from '../programs.ts';
 import { randomPrograms } from '../random-program.ts';
 import { faultsOf, memoryOf, runPlan } from '../run-plan.ts';

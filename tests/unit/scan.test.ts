@@ -22,9 +22,9 @@ import {
 } from '../../src/index.ts';
 import { currentTrace } from '../../src/graph/index.ts';
 import { input } from '../../src/ops/index.ts';
-import { joinPads, optimize } from '../../src/passes/index.ts';
+import { joinPads } from '../../src/passes/index.ts';
 import { countDispatches, makePlan, printPlan } from '../../src/plan/index.ts';
-import { parameter, wholeNumbers } from '../programs.ts';
+import { parameter, wholeNumbers, optimize } from '../programs.ts';
 
 function planOf(outputs: readonly Tensor[]) {
   const optimized = optimize(outputs, [], () => undefined);
@@ -61,6 +61,14 @@ describe('the plan of a loop', () => {
       20 dispatches, 7 slots of 11776 bytes"
     `);
     expect(countDispatches(plan)).toBe(plan.kernels.length - 2 + 5 * 1 + 5 * 2);
+  });
+
+  test('a final carry that is wanted in another shape is copied after the loop', () => {
+    const { h } = new nn.RNN(16, 4).unroll(permute(x(), [1, 0, 2]));
+    const plan = planOf([h]); // [1, 8, 4]
+    const loop = [...plan.loops.keys()][0]!;
+    expect(loop.epilogue).toEqual([]);
+    expect(plan.kernels.at(-1)!.epilogue.map(({ op }) => op.name)).toEqual(['copy']);
   });
 
   test('an LSTM takes two kernels a step forwards and two backwards, whatever its units', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { compile, cpu, f32, fill, grad, nn, slice, sum, type Tensor } from '../../src/index.ts';
+import { analysis, compile, cpu, f32, fill, grad, nn, slice, sum, type Tensor } from '../../src/index.ts';
 
 const relus = (k: number, d: number, inputs: number, outputs: number) =>
   new nn.Sequential(
@@ -17,21 +17,24 @@ describe('parameter counts of notes 1.4, with K − 1 blocks between K hidden la
     [3, 4, 6, 10],
     [5, 1, 2, 3],
   ])('K = %i, D = %i, %i inputs, %i outputs', (k, d, inputs, outputs) => {
-    const { trainable, fixed } = nn.summary(relus(k, d, inputs, outputs), [1, inputs]);
+    const { trainable, fixed } = analysis.summary(relus(k, d, inputs, outputs), [1, inputs]);
     expect(trainable).toBe(inputs * d + d + (k - 1) * (d * d + d) + d * outputs + outputs);
     expect(fixed).toBe(0);
   });
 
   test.each([1, 2, 3, 8])('3 D + 1 + (K − 1) D (D + 1) for one input and one output, K = %i', (k) => {
     for (const d of [1, 2, 9])
-      expect(nn.summary(relus(k, d, 1, 1), [1, 1]).trainable).toBe(3 * d + 1 + (k - 1) * d * (d + 1));
+      expect(analysis.summary(relus(k, d, 1, 1), [1, 1]).trainable).toBe(3 * d + 1 + (k - 1) * d * (d + 1));
   });
 });
 
 test('running statistics are fixed, and recurrent layers say that they have two biases', () => {
-  const norm = nn.summary(new nn.BatchNorm2d(7), [1, 7, 2, 2]);
+  const norm = analysis.summary(new nn.BatchNorm2d(7), [1, 7, 2, 2]);
   expect(norm).toMatchObject({ trainable: 14, fixed: 14 });
-  const both = nn.summary(new nn.Sequential(new nn.GRU(3, 5), new nn.GRU(5, 2, { bias: false })), [1, 4, 3]);
+  const both = analysis.summary(
+    new nn.Sequential(new nn.GRU(3, 5), new nn.GRU(5, 2, { bias: false })),
+    [1, 4, 3],
+  );
   expect(both.trainable).toBe(3 * 5 * (3 + 5 + 2) + 3 * 2 * (5 + 2));
   expect(both.toString()).toMatchInlineSnapshot(`
     "module   type        output     parameters
@@ -41,12 +44,12 @@ test('running statistics are fixed, and recurrent layers say that they have two 
     192 trainable parameters, 0 fixed
     0 (GRU): two biases per gate, as in PyTorch"
   `);
-  expect(nn.summary(new nn.LSTMCell(2, 3), [1, 2]).rows[0]!.note).toContain('two biases');
+  expect(analysis.summary(new nn.LSTMCell(2, 3), [1, 2]).rows[0]!.note).toContain('two biases');
 });
 
 test('trainable and fixed parameters are counted apart, for each layer and in total', () => {
   const model = new nn.Sequential(new nn.Linear(3, 4), new nn.BatchNorm1d(4), new nn.Linear(4, 2));
-  const summary = nn.summary(model, [5, 3]);
+  const summary = analysis.summary(model, [5, 3]);
   expect(summary.rows.map(({ trainable, fixed }) => [trainable, fixed])).toEqual([
     [0, 0],
     [3 * 4 + 4, 0],
@@ -68,7 +71,7 @@ test('trainable and fixed parameters are counted apart, for each layer and in to
 
 test('a parameter that two modules share counts once in the total', () => {
   const shared = new nn.Linear(3, 3);
-  const { rows, trainable } = nn.summary(new nn.Sequential(shared, new nn.ReLU(), shared), [1, 3]);
+  const { rows, trainable } = analysis.summary(new nn.Sequential(shared, new nn.ReLU(), shared), [1, 3]);
   expect(trainable).toBe(12);
   expect(rows.map((row) => row.trainable)).toEqual([0, 12, 0, 12]);
 });
@@ -169,7 +172,7 @@ describe('receptive fields', () => {
       [1, 1, 120],
     ],
   ])('of %s are as the gradient sees them', async (_, field, jump, model, shape = [1, 1, 1, 120]) => {
-    const { rows } = nn.summary(model, shape);
+    const { rows } = analysis.summary(model, shape);
     const found = { size: rows[0]!.receptiveField!.at(-1), jump: rows[0]!.jump!.at(-1) };
     expect(found).toEqual({ size: field, jump });
     const seen = await measured(model, shape);
@@ -188,7 +191,7 @@ describe('receptive fields', () => {
       new nn.GELU(),
       new nn.Conv2d(4, 4, 3, { dilation: [1, 2] }),
     );
-    expect(nn.summary(model, [1, 1, 28, 28]).rows.map(({ receptiveField }) => receptiveField)).toEqual([
+    expect(analysis.summary(model, [1, 1, 28, 28]).rows.map(({ receptiveField }) => receptiveField)).toEqual([
       [13, 14],
       [3, 5],
       [3, 5],
@@ -209,7 +212,7 @@ describe('receptive fields', () => {
       new nn.Flatten(),
       new nn.Linear(8, 10),
     );
-    expect(nn.summary(model, [1, 3, 32, 32]).toString()).toMatchInlineSnapshot(`
+    expect(analysis.summary(model, [1, 3, 32, 32]).toString()).toMatchInlineSnapshot(`
       "module   type             output          receptive field  stride          parameters
       (model)  Sequential       [1, 10]                                                   0
       0        Conv2d           [1, 8, 16, 16]  [3, 3]           [2, 2]                 224

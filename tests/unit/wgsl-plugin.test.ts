@@ -62,20 +62,20 @@ describe('stripWgsl', () => {
   test('drops comments, indentation and blank lines and keeps the rest', () => {
     expect(stripWgsl(KERNEL)).toBe(`\
 enable f16;
-@group(0) @binding(2) var<storage, read_write> c: array<f32>;
-@group(0) @binding(0) var<storage, read> a: array<A_ELEMENT>;
-@group(0) @binding(1) var<uniform> sizes: Sizes;
-var<workgroup> tile: array<array<f32, TILE>, TILE>;
-@compute @workgroup_size(WG_X, WG_Y)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-for (var i = 0u; i < sizes.m / TILE; i++) {
-c[i] = epilogue(load_a(i));
+@group(0)@binding(2)var<storage,read_write>c:array<f32>;
+@group(0)@binding(0)var<storage,read>a:array<A_ELEMENT>;
+@group(0)@binding(1)var<uniform>sizes:Sizes;
+var<workgroup>tile:array<array<f32,TILE>,TILE>;
+@compute @workgroup_size(WG_X,WG_Y)
+fn main(@builtin(global_invocation_id)id:vec3u){
+for(var i=0u;i<sizes.m / TILE;i++){
+c[i]=epilogue(load_a(i));
 }
 }`);
   });
 
   test('never joins the tokens around a comment', () => {
-    expect(stripWgsl('let/* */x = 6 /* /* */ / */ / 2; // end')).toBe('let x = 6   / 2;');
+    expect(stripWgsl('let/* */x = 6 /* /* */ / */ / 2; // end')).toBe('let x=6   / 2;');
   });
 });
 
@@ -110,7 +110,7 @@ describe('in a build', () => {
     const module = await import(`data:text/javascript,${encodeURIComponent(code)}`);
     expect(module.default).toEqual({
       name: 'half',
-      code: '@group(0) @binding(0) var<storage, read_write> x: array<f32>;',
+      code: '@group(0)@binding(0)var<storage,read_write>x:array<f32>;',
       bindings: [{ binding: 0, name: 'x', kind: 'storage-read-write' }],
     });
   });

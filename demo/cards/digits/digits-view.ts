@@ -1,14 +1,10 @@
-import { argmax } from './argmax.ts';
-import { CLASSES, PIXELS, SAMPLES, SIDE, type Pixels, type Sample } from './protocol.ts';
+import { argmax } from '../../kit/argmax.ts';
+import { CLASSES, type Pixels } from '../../kit/digits.ts';
+import { paint } from '../../kit/paint.ts';
+import type { Sample } from './trainer.ts';
 
-/** Paint a digit black on transparent; the class `ink` inverts it on a dark page. */
-export function paint(canvas: HTMLCanvasElement, pixels: Pixels | null): void {
-  canvas.width = canvas.height = SIDE;
-  if (!pixels) return;
-  const image = new ImageData(SIDE, SIDE);
-  for (let i = 0; i < PIXELS; i++) image.data[4 * i + 3] = Math.round(255 * pixels[i]!);
-  canvas.getContext('2d')!.putImageData(image, 0, 0);
-}
+/** Held-out digits on the page; so many places are kept free for them. */
+const SAMPLES = 48;
 
 /** The class with the highest probability. */
 export function best(probabilities: Float32Array): { digit: number; probability: number } {
@@ -37,6 +33,10 @@ export class SampleGrid {
       placeholder.className = 'sample';
       element.append(placeholder);
     }
+  }
+
+  get filled(): boolean {
+    return this.#cells.length > 0;
   }
 
   show(samples: readonly Sample[]): void {

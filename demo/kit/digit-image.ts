@@ -1,4 +1,4 @@
-import { PIXELS, SIDE, type Pixels } from './protocol.ts';
+import { PIXELS, SIDE, type Pixels } from './digits.ts';
 
 export interface Point {
   readonly x: number;

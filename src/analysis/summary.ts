@@ -1,6 +1,6 @@
 import { formatShape, type DType, type Parameter, type Shape, type Tensor } from '../graph/index.ts';
 import { input } from '../ops/index.ts';
-import type { Module } from './module.ts';
+import type { Module } from '../nn/index.ts';
 import { receptiveFields } from './receptive-field.ts';
 
 /** What a module gives, sees and holds. */

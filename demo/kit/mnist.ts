@@ -1,4 +1,6 @@
 import { data } from 'chainrule';
+import type { TrainerContext } from '../contract.ts';
+import { DataError } from './data-error.ts';
 
 /** Labelled digits: images [n, 28, 28] and labels [n], all as bytes: a quarter of the memory of floats. */
 export interface Digits {
@@ -6,16 +8,21 @@ export interface Digits {
   readonly labels: Uint8Array;
 }
 
+type Mnist = { readonly train: Digits; readonly test: Digits };
+type Source = Pick<TrainerContext<unknown, unknown>, 'dataFolder' | 'onProgress'>;
+
+let loaded: Promise<Mnist> | undefined;
+
 /**
- * Fetch the 60,000 training and the 10,000 held-out digits.
+ * The 60,000 training and the 10,000 held-out digits, fetched once: a network that is built anew finds them here.
  *
- * @param folder URL of the folder with the files that `mnist-plugin.ts` serves and bundles
- * @param onProgress told how many of how many bytes have arrived; the total grows as answers come in
+ * @param source the trainer's context: `mnist-plugin.ts` serves and bundles the files of its folder
+ * @throws DataError when a file does not arrive
  */
-export async function loadMnist(
-  folder: string,
-  onProgress: (bytes: number, total: number) => void,
-): Promise<{ train: Digits; test: Digits }> {
+export const loadMnist = (source: Source): Promise<Mnist> => (loaded ??= fetchMnist(source));
+
+/** The total that `onProgress` is told grows as answers come in. */
+async function fetchMnist({ dataFolder: folder, onProgress }: Source): Promise<Mnist> {
   let [bytes, total] = [0, 0];
   async function load(name: string): Promise<Uint8Array> {
     const file = await fetchBytes(
@@ -45,7 +52,7 @@ async function fetchBytes(
   onChunk: (bytes: number) => void,
 ): Promise<Uint8Array> {
   const response = await fetch(url);
-  if (!response.ok || !response.body) throw new Error(`${url.href}: HTTP ${response.status}`);
+  if (!response.ok || !response.body) throw new DataError(`${url.href}: HTTP ${response.status}`);
   onSize(Number(response.headers.get('content-length') ?? 0));
   const counted = response.body.pipeThrough(
     new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({

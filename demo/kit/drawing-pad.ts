@@ -10,9 +10,10 @@ export class DrawingPad {
   readonly #canvas: HTMLCanvasElement;
   readonly #context: CanvasRenderingContext2D;
   readonly #onChange: (strokes: readonly Stroke[]) => void;
+  readonly #observer = new ResizeObserver(() => this.#resize());
+  readonly #theme = matchMedia('(prefers-color-scheme: dark)');
   #strokes: Point[][] = [];
   #pointer: number | null = null;
-  #enabled = false;
 
   /** @param onChange told all strokes whenever one grows */
   constructor(canvas: HTMLCanvasElement, onChange: (strokes: readonly Stroke[]) => void) {
@@ -26,12 +27,13 @@ export class DrawingPad {
         if (pointerId === this.#pointer) this.#pointer = null;
       });
     }
-    new ResizeObserver(() => this.#resize()).observe(canvas);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#draw());
+    this.#observer.observe(canvas);
+    this.#theme.addEventListener('change', this.#draw);
   }
 
-  set enabled(enabled: boolean) {
-    this.#enabled = enabled;
+  close(): void {
+    this.#observer.disconnect();
+    this.#theme.removeEventListener('change', this.#draw);
   }
 
   clear(): void {
@@ -41,7 +43,7 @@ export class DrawingPad {
   }
 
   #down(event: PointerEvent): void {
-    if (!this.#enabled || event.button !== 0 || this.#pointer !== null) return;
+    if (event.button !== 0 || this.#pointer !== null) return;
     event.preventDefault();
     this.#pointer = event.pointerId;
     this.#canvas.setPointerCapture(event.pointerId);
@@ -81,7 +83,7 @@ export class DrawingPad {
     this.#draw();
   }
 
-  #draw(): void {
+  #draw = (): void => {
     const { width: size } = this.#canvas;
     const context = this.#context;
     context.clearRect(0, 0, size, size);
@@ -94,5 +96,5 @@ export class DrawingPad {
       for (const { x, y } of stroke) context.lineTo(x * size, y * size);
       context.stroke();
     }
-  }
+  };
 }

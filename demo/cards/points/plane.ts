@@ -1,0 +1,126 @@
+import { element } from '../../dom.ts';
+import type { Points } from './trainer.ts';
+
+type Position = readonly [x: number, y: number];
+
+const KEYS: Readonly<Record<string, Position>> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, 1],
+  ArrowDown: [0, -1],
+};
+const KEY_STEP = 0.05;
+/** The square [−1, 1]²: class probabilities as a field of two colours, points on it, and a place to add some. */
+export class Plane {
+  readonly element: HTMLElement;
+  readonly #canvas: HTMLCanvasElement;
+  readonly #onAdd: (position: Position) => void;
+  readonly #observer = new ResizeObserver(() => this.#draw());
+  readonly #theme = matchMedia('(prefers-color-scheme: dark)');
+  #field: Float32Array | null = null;
+  #points: Points = { x: new Float32Array(), y: new Int32Array() };
+  #cursor: Position | null = null;
+
+  constructor(onAdd: (position: Position) => void) {
+    this.#onAdd = onAdd;
+    this.#canvas = element('canvas', {
+      tabindex: '0',
+      role: 'application',
+      'aria-label': 'Plane with the points. Arrow keys move a cross, Enter adds a point there.',
+    });
+    this.element = element('div', { class: 'plane' }, this.#canvas);
+    this.#canvas.addEventListener('pointerdown', (event) => {
+      const { left, top, width, height } = this.#canvas.getBoundingClientRect();
+      onAdd([(2 * (event.clientX - left)) / width - 1, 1 - (2 * (event.clientY - top)) / height]);
+    });
+    this.#canvas.addEventListener('keydown', (event) => this.#key(event));
+    this.#canvas.addEventListener('blur', () => {
+      this.#cursor = null;
+      this.#draw();
+    });
+    this.#observer.observe(this.#canvas);
+    this.#theme.addEventListener('change', this.#draw);
+  }
+
+  close(): void {
+    this.#observer.disconnect();
+    this.#theme.removeEventListener('change', this.#draw);
+  }
+
+  /** @param field probability of class 1, row by row from the top left of a square grid */
+  show(field: Float32Array, points: Points): void {
+    this.#field = field;
+    this.#points = points;
+    this.#draw();
+  }
+
+  #key(event: KeyboardEvent): void {
+    const [x, y] = this.#cursor ?? [0, 0];
+    const move = KEYS[event.key];
+    if (move) {
+      const within = (value: number) => Math.min(1, Math.max(-1, value));
+      this.#cursor = [within(x + KEY_STEP * move[0]), within(y + KEY_STEP * move[1])];
+      this.#draw();
+    } else if (event.key === 'Enter' || event.key === ' ') this.#onAdd([x, y]);
+    else return;
+    event.preventDefault();
+  }
+
+  #draw = (): void => {
+    const size = Math.round(this.#canvas.clientWidth * devicePixelRatio);
+    if (size === 0) return;
+    if (this.#canvas.width !== size) this.#canvas.width = this.#canvas.height = size;
+    const context = this.#canvas.getContext('2d')!;
+    const style = getComputedStyle(this.#canvas);
+    const colours = ['--warm', '--accent'].map((name) => style.getPropertyValue(name).trim());
+    context.clearRect(0, 0, size, size);
+    if (this.#field) this.#drawField(context, this.#field, size, colours);
+    const radius = size / 110;
+    context.lineWidth = radius / 3;
+    context.strokeStyle = style.getPropertyValue('--card');
+    this.#points.y.forEach((label, i) => {
+      const [x, y] = this.#place(this.#points.x[2 * i]!, this.#points.x[2 * i + 1]!, size);
+      context.fillStyle = colours[label]!;
+      context.beginPath();
+      context.arc(x, y, radius, 0, 2 * Math.PI);
+      context.fill();
+      context.stroke();
+    });
+    if (this.#cursor) this.#drawCursor(context, this.#place(...this.#cursor, size), 3 * radius);
+  };
+
+  #drawField(context: CanvasRenderingContext2D, field: Float32Array, size: number, colours: string[]): void {
+    const side = Math.sqrt(field.length);
+    const [a, b] = colours.map(toRgb) as [Rgb, Rgb];
+    const image = new ImageData(side, side);
+    field.forEach((p, i) => {
+      image.data.set(p < 0.5 ? a : b, 4 * i);
+      image.data[4 * i + 3] = 255 * (0.05 + 0.35 * Math.abs(2 * p - 1));
+    });
+    const small = new OffscreenCanvas(side, side);
+    small.getContext('2d')!.putImageData(image, 0, 0);
+    context.imageSmoothingQuality = 'high';
+    context.drawImage(small, 0, 0, size, size);
+  }
+
+  #drawCursor(context: CanvasRenderingContext2D, [x, y]: Position, arm: number): void {
+    context.strokeStyle = getComputedStyle(this.#canvas).color;
+    context.beginPath();
+    context.moveTo(x - arm, y);
+    context.lineTo(x + arm, y);
+    context.moveTo(x, y - arm);
+    context.lineTo(x, y + arm);
+    context.stroke();
+  }
+
+  #place(x: number, y: number, size: number): Position {
+    return [((x + 1) / 2) * size, ((1 - y) / 2) * size];
+  }
+}
+
+type Rgb = readonly [r: number, g: number, b: number];
+
+/** @param hex like #3a3fd0 */
+function toRgb(hex: string): Rgb {
+  return [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)) as unknown as Rgb;
+}

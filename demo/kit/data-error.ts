@@ -1,0 +1,2 @@
+/** Data did not arrive. */
+export class DataError extends Error {}

@@ -1,0 +1,85 @@
+// What the tests of the demo's cards share.
+import { AxeBuilder } from '@axe-core/playwright';
+import { expect, type Page, type TestInfo } from '@playwright/test';
+
+/** The demo as `npm run build:demo` makes it, from a sub-path of a static host; see playwright.config.ts. */
+export const BUILT = 'http://127.0.0.1:41731/some/folder/';
+
+export const DESKTOP = { width: 1280, height: 800 };
+const PHONE = { width: 360, height: 740 };
+
+export const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+
+/** Open a card, by its link, and wait until it can train. */
+export async function openCard(page: Page, link: string): Promise<void> {
+  await page.setViewportSize(DESKTOP);
+  await page.goto(`${BUILT}#/${link}`);
+  await expect(button(page, 'Play')).toBeEnabled({ timeout: 60_000 });
+}
+
+/** The latest value of a series; percentages as they are shown, NaN before the first. */
+export const value = async (page: Page, series: string): Promise<number> =>
+  Number.parseFloat((await page.locator(`#value-${series}`).textContent())!);
+
+export const steps = async (page: Page): Promise<number> =>
+  Number((await page.locator('#steps').textContent())!.replaceAll(',', ''));
+
+export const checksum = (page: Page): Promise<string> => page.evaluate(() => window.demo.checksum());
+
+/** Press play, wait until `outcome` passes, and pause. */
+export async function trainUntil(page: Page, outcome: () => Promise<void>): Promise<void> {
+  await page.getByRole('button', { name: /^(Play|Resume)$/ }).click();
+  await expect(outcome).toPass({ timeout: 60_000, intervals: [250] });
+  await button(page, 'Pause').click();
+  await expect(button(page, 'Resume')).toBeEnabled({ timeout: 20_000 });
+}
+
+/** Elements that cover each other though neither contains the other. */
+function overlaps(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const parts =
+      'main button, select, input[type=range], input[type=number], output, main canvas, h1, h2, main p, dt, dd, legend, label, .adapter';
+    const boxes = [...document.querySelectorAll(parts)]
+      .map((element) => ({ element, box: element.getBoundingClientRect() }))
+      .filter(({ box, element }) => box.width > 1 && box.height > 1 && !element.closest('.plot, .pad'));
+    return boxes.flatMap(({ element: a, box: p }, i) =>
+      boxes.slice(i + 1).flatMap(({ element: b, box: q }) => {
+        const apart =
+          p.right <= q.left + 1 || q.right <= p.left + 1 || p.bottom <= q.top + 1 || q.bottom <= p.top + 1;
+        return apart || a.contains(b) || b.contains(a) ? [] : [`${a.outerHTML} and ${b.outerHTML}`];
+      }),
+    );
+  });
+}
+
+async function checkLayout(page: Page, path: string): Promise<void> {
+  await expect.poll(() => overlaps(page)).toEqual([]);
+  const sideways = () =>
+    page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  await expect.poll(sideways, { message: 'sideways scrolling' }).toBeLessThanOrEqual(0);
+  await page.screenshot({ path, fullPage: true });
+}
+
+/** Two widths and both themes: nothing overlaps or scrolls sideways, and axe finds nothing. */
+export async function checkLook(page: Page, info: TestInfo, name: string): Promise<void> {
+  for (const [device, size] of [
+    ['desktop', DESKTOP],
+    ['phone', PHONE],
+  ] as const) {
+    await page.setViewportSize(size);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await checkLayout(page, info.outputPath(`${name}-${device}-${colorScheme}.png`));
+    }
+    await checkAccessibility(page);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize(DESKTOP);
+  await checkAccessibility(page);
+}
+
+async function checkAccessibility(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('; ')}`);
+  expect(found, 'found by axe').toEqual([]);
+}
