@@ -69,7 +69,7 @@ export default example({
   async run(run) {
     const { train, test } = await mnist();
     const digits = test.subset(Array.from({ length: N }, (_, i) => i)).select('x');
-    const judge = await trainJudge(run.device, train, digits, run.seed);
+    const judge = await trainJudge(run.device, train, digits, run.seed, run.short ? 60 : 300);
     const [usual, saturating] = [await play(run, true, judge), await play(run, false, judge)];
     return {
       V: usual.late.V,

@@ -34,7 +34,7 @@ export default example({
     const { train, test } = await mnist();
     const steps = short ? 150 : 600;
     const digits = test.subset(Array.from({ length: N }, (_, i) => i)).select('x');
-    const judge = await trainJudge(device, train, digits, seed);
+    const judge = await trainJudge(device, train, digits, seed, short ? 60 : 300);
 
     async function fidsOf(variational: boolean) {
       const model = new VAE(LATENTS);

@@ -69,7 +69,7 @@ export default example({
       'reconstructions.png',
       imageGrid(((await again.data()) as Float32Array).slice(0, 100 * 784), 10),
     );
-    const judge = await trainJudge(device, train, digits, seed);
+    const judge = await trainJudge(device, train, digits, seed, short ? 60 : 300);
     return { elbo: await elbo.item(), kl: await kl.item(), ...(await judge(pixels)) };
   },
 

@@ -48,7 +48,7 @@ if (!full && command.args.length === 0) {
   process.exit();
 }
 
-// Only now: it brings Vite, and Dawn or a browser.
+// Only now: it brings Dawn or a browser.
 const { openRuntime } = await import('./example/runtime.mjs');
 const runtime = await openRuntime(backend);
 let failed = 0;

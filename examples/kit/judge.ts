@@ -22,7 +22,7 @@ import { fit, predict } from './train.ts';
 /** Width of the features, the last hidden layer. */
 const FEATURES = 32;
 const CLASSES = 10;
-const TRAINING = { batch: 100, steps: 300 };
+const BATCH = 100;
 /** Images in a step of judging. */
 const JUDGED = 500;
 
@@ -40,6 +40,7 @@ export const binarize = (x: Tensor): Tensor => cast(lt(uniform(x.shape), x), 'f3
  * Train the judge on `train`.
  *
  * @param real digits to compare with
+ * @param steps 300 in full forms
  * @returns judges generated images [n, 784], n a multiple of 500, with values in [0, 1]
  */
 export async function trainJudge(
@@ -47,6 +48,7 @@ export async function trainJudge(
   train: Digits,
   real: data.Dataset<{ x: Float32Array }>,
   seed: number,
+  steps: number,
 ): Promise<(images: Float32Array) => Promise<Judgement>> {
   const body = new nn.Sequential(
     new nn.Flatten(),
@@ -57,18 +59,17 @@ export async function trainJudge(
   );
   const head = new nn.Linear(FEATURES, CLASSES);
   const judge = new nn.Sequential(body, head);
-  const optimizer = new optim.Adam(judge.parameters(), { lr: optim.cosine(3e-3, TRAINING.steps) });
-  const { batch } = TRAINING;
+  const optimizer = new optim.Adam(judge.parameters(), { lr: optim.cosine(3e-3, steps) });
   const step = await compile(
     device,
-    { x: f32(batch, 1, 28, 28), y: i32(batch) },
+    { x: f32(BATCH, 1, 28, 28), y: i32(BATCH) },
     ({ x, y }) => {
       const loss = nn.crossEntropy(judge.forward(x), y);
       return { outputs: { loss }, updates: optimizer.update(grad(loss, optimizer.params)) };
     },
     { seed },
   );
-  await fit(step, train, { ...TRAINING, seed, log: () => {} });
+  await fit(step, train, { batch: BATCH, steps, seed, log: () => {} });
   step.release();
 
   /** Features and probabilities of each image. */

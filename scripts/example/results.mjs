@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
+import { buildSync, transformSync } from 'esbuild';
+import { parseSync, Visitor } from 'vite';
 import { ROOT } from './families.mjs';
 
 export const RESULTS = join(ROOT, 'docs', 'results');
@@ -24,14 +25,36 @@ export const SEEDS = [0, 1, 2];
  */
 
 /**
- * Digest of a family's code and of what it uses of other files of `examples/`, without comments, types and layout. The
- * library is not in it: `commit` says which one ran.
+ * Digest of a family's code and of what it uses of other files of `examples/`, without comments, types, layout and what
+ * only the short form does. The library is not in it: `commit` says which one ran.
  *
  * @param {string} family
  * @param {string} [root] of another copy of the repository
  */
 export function sourceDigest(family, root = ROOT) {
-  return createHash('sha256').update(bundleOf(family, root).code).digest('hex').slice(0, 16);
+  const full = transformSync(fullForm(bundleOf(family, root).code), {
+    format: 'esm',
+    treeShaking: true,
+    minifyWhitespace: true,
+  });
+  return createHash('sha256').update(full.code).digest('hex').slice(0, 16);
+}
+
+/** B in place of each `short ? A : B` and `run.short ? A : B`. @param {string} code */
+function fullForm(code) {
+  let full = '';
+  let at = 0;
+  const visitor = new Visitor({
+    ConditionalExpression({ test, start, alternate }) {
+      const flag = test.type === 'MemberExpression' ? test.property : test;
+      const insideA = start < at;
+      if (flag.type !== 'Identifier' || flag.name !== 'short' || insideA) return;
+      full += code.slice(at, start);
+      at = alternate.start;
+    },
+  });
+  visitor.visit(parseSync('bundle.js', code).program);
+  return full + code.slice(at);
 }
 
 /** The files of `examples/` that a family's code comes from, relative to the repository. @param {string} family */

@@ -94,6 +94,33 @@ describe('the digest of a family', () => {
     ).toEqual([]);
   });
 
+  test('changes with the full form, and does not with what only the short form does', () => {
+    const withForms = (steps: string, rows = 'short ? 1 : 2') =>
+      `const steps = (short: boolean) => ${steps};
+       const quick = () => 1, slow = () => 2;
+       export default (short: boolean) => [steps(short), ${rows}, short ? [] : [(short ? 3 : 4) / 5], short ? quick() : slow()];\n`;
+    const digestOf = (text: string) => digests({ 'examples/third.ts': text })[2];
+    const before = digestOf(withForms('short ? 50 : 100'));
+    for (const same of [
+      withForms('short ? 20 : 100'),
+      withForms('100'),
+      withForms('run.short ? 20 : 100'),
+      withForms('short ? (short ? 1 : 2) : (short ? 3 : 100)'),
+      withForms('short ? 50 : 100', 'short ? Math.max(1, 3) : 2'),
+      withForms('short ? 50 : 100').replace('quick = () => 1', 'quick = () => 3'),
+      withForms('short ? 50 : 100').replace('short ? 3 : 4', 'short ? 6 : 4'),
+    ])
+      expect(digestOf(same), same).toBe(before);
+    for (const other of [
+      withForms('short ? 50 : 101'),
+      withForms('short ? 50 : 100', 'short ? 1 : 3'),
+      withForms('short ? 50 : 100').replace('slow = () => 2', 'slow = () => 3'),
+      withForms('short ? 50 : 100').replace('short ? 3 : 4', 'short ? 3 : 6'),
+      withForms('!short ? 50 : 100'),
+    ])
+      expect(digestOf(other), other).not.toBe(before);
+  });
+
   test('is the same in every copy of the repository', () => {
     const here = digests();
     const other = mkdtempSync(join(tmpdir(), 'chainrule-digest-elsewhere-'));
