@@ -127,8 +127,9 @@ describe('a GAN in one step', () => {
     expect(plan).not.toMatch(/assign|copy/);
     for (const name of ['D.0.weight', 'D.2.bias', 'G.0.weight', 'G.2.bias'])
       expect(plan.match(new RegExp(`->.* ${name}\\[`, 'g')), name).toHaveLength(1);
-    // Adam's numbers share a kernel with a loss: D's cannot in the one step, where they have to be there before G's loss.
-    const most = 1 + alone.reduce((n, step) => n + dispatches(print(step)), 0);
+    // Apart, Adam's numbers share a kernel with the loss. In the one step D's have to be there before G's loss, and the sums
+    // of both losses with all that goes with them may need more bindings than there are: two dispatches more.
+    const most = 2 + alone.reduce((n, step) => n + dispatches(print(step)), 0);
     expect(dispatches(plan)).toBeLessThanOrEqual(most);
   });
 });
