@@ -38,15 +38,15 @@ export default example({
   title: 'Decoder-only Transformer: writes sonnets',
 
   async run({ device, seed, short, log, save }) {
-    const steps = short ? 40 : 750;
+    const steps = short ? 30 : 750;
     const sonnets = await Sonnets.load();
     const { vocabulary } = sonnets;
     const model = new Writer(vocabulary.size);
-    const lr = optim.warmup(50, optim.cosine(4e-3, steps));
+    const lr = optim.warmup(short ? 10 : 50, optim.cosine(4e-3, steps));
     const optimizer = new optim.AdamW(model.parameters(), { lr, betas: [0.9, 0.98], weightDecay: 0.1 });
     const step = await compile(
       device,
-      { x: i32(BATCH, WINDOW), y: i32(BATCH, WINDOW) },
+      { x: i32(short ? 8 : BATCH, WINDOW), y: i32(short ? 8 : BATCH, WINDOW) },
       ({ x, y }) => {
         const loss = nn.crossEntropy(model.forward(x), y);
         const { grads } = optim.clipGradNorm(grad(loss, optimizer.params), 1);
@@ -55,7 +55,7 @@ export default example({
       { seed },
     );
     const windows = data.windows(sonnets.tokens, { length: WINDOW, stride: WINDOW / 4 });
-    await fit(step, windows, { batch: BATCH, steps, seed, log });
+    await fit(step, windows, { batch: short ? 8 : BATCH, steps, seed, log });
     step.release();
 
     const caches = model.decoder.makeCaches(1, LETTERS);
@@ -63,10 +63,10 @@ export default example({
       outputs: { logits: model.forward(x, { caches, position }) },
     }));
     const random = new HostRandom(seed, 'letters');
-    const choice = { temperature: 0.7, topK: 20, topP: 0.95 };
+    const choice = { temperature: short ? 0.3 : 0.7, topK: 20, topP: 0.95 };
     const x = new Int32Array(LETTERS).fill(vocabulary.id('\n'));
     const cached: number[] = [];
-    for (let t = 0; t < LETTERS; t++) {
+    for (let t = 0; t < (short ? 150 : LETTERS); t++) {
       const { logits } = await next({ x: x.slice(t, t + 1), position: Int32Array.of(t) });
       const z = await logits.data();
       cached.push(...z);

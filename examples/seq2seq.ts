@@ -60,13 +60,13 @@ export default example({
   title: 'Sequence to sequence: LSTMs read Roman numerals',
 
   async run({ device, seed, short, log, save }) {
-    const steps = short ? 100 : 1000;
+    const steps = short ? 120 : 1000;
     const numerals = new Numerals(seed);
     const model = new Translator(numerals.characters.size);
-    const optimizer = new optim.Adam(model.parameters(), { lr: optim.cosine(0.01, steps) });
+    const optimizer = new optim.Adam(model.parameters(), { lr: optim.cosine(short ? 0.02 : 0.01, steps) });
     const step = await compile(
       device,
-      { x: i32(BATCH, T), y: i32(BATCH, S) },
+      { x: i32(short ? 32 : BATCH, T), y: i32(short ? 32 : BATCH, S) },
       ({ x, y }) => {
         const loss = model.loss(x, y);
         const { grads } = optim.clipGradNorm(grad(loss, optimizer.params), 1);
@@ -74,7 +74,7 @@ export default example({
       },
       { seed },
     );
-    await fit(step, numerals.train, { batch: BATCH, steps, seed, log });
+    await fit(step, numerals.train, { batch: short ? 32 : BATCH, steps, seed, log });
 
     const { heldOut } = numerals;
     const read = await predict(device, { x: i32(heldOut.length, T) }, ({ x }) => model.forward(x), heldOut);

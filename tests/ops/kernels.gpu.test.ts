@@ -47,10 +47,8 @@ async function run(
   );
   const steps = [];
   for (let i = 0; i < count; i++) {
-    const outputs = new Map<string, TypedArray>();
-    for (const [name, value] of Object.entries(await step(weighted.data)))
-      outputs.set(name, await value.data());
-    steps.push(outputs);
+    const values = Object.entries(await step(weighted.data));
+    steps.push(new Map(await Promise.all(values.map(async ([name, v]) => [name, await v.data()] as const))));
   }
   step.release();
   return steps;
