@@ -30,8 +30,8 @@ test('the gallery leads to a card and back, and little has to be loaded', async 
   await expect.poll(() => steps(page), { timeout: 20_000 }).toBeGreaterThan(4);
   expect(page.workers()).toHaveLength(1);
   await page.getByRole('link', { name: 'Chainrule' }).press('Enter');
-  await expect(page.getByRole('link', { name: 'Handwritten digits' })).toBeVisible();
-  expect(page.workers(), 'its worker has ended, and its GPU memory is free').toHaveLength(0);
+  await expect(page.getByRole('link', { name: /^Handwritten digits/ })).toBeVisible();
+  await expect.poll(() => page.workers(), 'its worker has ended, and its GPU memory is free').toHaveLength(0);
 });
 
 test('a hidden tab pauses, and goes on when it is seen again', async ({ page }) => {

@@ -30,6 +30,12 @@ export function cpuTime(browserPid) {
   }
 }
 
+/** CPU time of this process's main thread so far in ms; where there is no /proc, time on the clock. */
+export function mainThreadTime() {
+  const nanoseconds = Number(readOr('', '/proc/self/schedstat').split(' ')[0]);
+  return nanoseconds > 0 ? nanoseconds / 1e6 : performance.now();
+}
+
 /** Process ids below `root` and itself. @param {number} root */
 function descendants(root) {
   /** @type {Map<number, number>} */

@@ -24,7 +24,7 @@ export function report(results) {
   lines.push(
     'Time. One step: median [min..max] of the rounds. Ratio: median of the ratios of rounds run side by side,',
     `and ratio of the minima. Cold: set-up and first step, median of ${options.coldStarts} and the first one.`,
-    `Encode: host ms to enqueue a step on an idle device, mean of ${options.encodes}.`,
+    `Encode: host ms to enqueue a step on an idle device, and µs for each of its dispatches, mean of ${options.encodes}.`,
     '',
     table(
       [
@@ -36,6 +36,7 @@ export function report(results) {
         'ms, loss read each step',
         'cold ms',
         'encode ms',
+        'µs/dispatch',
         'CPU ms renderer/GPU main/workers',
         `CPU x ${RATIO_TO}`,
         'rate',
@@ -50,6 +51,7 @@ export function report(results) {
         fixed(row.sync?.median),
         `${fixed(row.cold.median, 0)} (${fixed(row.cold.first, 0)})`,
         fixed(row.enq),
+        fixed((1000 * row.enq) / row.count.dispatch),
         row.cpu
           ? [row.cpu.renderer, row.cpu.gpuMain, row.cpu.gpuWorkers].map((ms) => fixed(ms, 1)).join(' / ')
           : '-',

@@ -9,7 +9,7 @@ export function eliminateCommonSubexpressions(roots: readonly Tensor[]): Tensor[
   const known = new Map<string, Tensor>();
   return rewrite(roots, (node, inputs) => {
     if (node instanceof Parameter || node.op.kind === 'source') return node;
-    const key = `${node.op.name} ${inputs.map((input) => input.id).join(' ')} ${node.dtype} ${node.shape.join(' ')} ${JSON.stringify(node.attrs, distinct)}`;
+    const key = `${node.op.name} ${inputs.map((input) => input.id).join(' ')} ${node.dtype} ${node.shape.join(' ')} ${describe(node.attrs)}`;
     const twin = known.get(key);
     if (twin) return twin;
     const kept = withInputs(node, inputs);
@@ -17,6 +17,10 @@ export function eliminateCommonSubexpressions(roots: readonly Tensor[]): Tensor[
     return kept;
   });
 }
+
+/** Most ops have no attributes, and writing JSON takes its time. */
+const describe = (attrs: Tensor['attrs']) =>
+  Object.keys(attrs).length === 0 ? '' : JSON.stringify(attrs, distinct);
 
 /** A body's nodes count by their identity. JSON writes NaN and both infinities as null, and −0 as 0. */
 const distinct = (_: string, value: unknown): unknown =>

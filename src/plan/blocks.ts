@@ -17,6 +17,14 @@ interface UpdateKernel {
   readonly place: Place;
 }
 
+/** What a kernel must not get in the way of. */
+interface Around {
+  readonly readers: ReadonlyMap<Tensor, readonly Kernel[]>;
+  readonly results: ReadonlySet<Tensor>;
+  /** Parameters that the step updates. */
+  readonly changing: ReadonlySet<Tensor>;
+}
+
 /**
  * Parameters that a kernel updates although it reads, through another binding, what shares a buffer with them: WebGPU does
  * not let one dispatch bind a buffer both for reading and for writing.
@@ -53,20 +61,29 @@ export function alignUpdates(
   paddedBytes: (node: Tensor) => number,
 ): { kernels: readonly Kernel[]; blocks: readonly Block[] } {
   const groups = new Map<string, UpdateKernel[]>();
-  const arenas: object[] = [];
-  const numberOf = (arena: object) =>
-    arenas.includes(arena) ? arenas.indexOf(arena) : arenas.push(arena) - 1;
-  const readers = readersOf(kernels, prepared);
+  const arenas = new Map<object, number>();
+  const numberOf = (arena: object) => {
+    if (!arenas.has(arena)) arenas.set(arena, arenas.size);
+    return arenas.get(arena)!;
+  };
+  const around: Around = {
+    readers: readersOf(kernels, prepared),
+    results: new Set(prepared.outputs),
+    changing: new Set(prepared.updates.values()),
+  };
   for (const kernel of kernels) {
-    const update = asUpdate(kernel, prepared, placeOf, readers);
+    const update = asUpdate(kernel, prepared, placeOf, around);
     if (!update) continue;
     const places = kernel.stores.map((node) => numberOf(placeOf(prepared.updates.get(node)!)!.arena));
     const key = `${describeKernel(kernel)} ${places.join()}`;
-    groups.set(key, [...(groups.get(key) ?? []), update]);
+    const group = groups.get(key);
+    if (group) group.push(update);
+    else groups.set(key, [update]);
   }
   const blocks: Block[] = [];
-  const last: Kernel[] = [];
+  const last = new Set<Kernel>();
   for (const group of groups.values()) {
+    if (group.length < 2) continue;
     const members = withoutConflicts(group, kernels, prepared).sort(
       (a, b) => a.place.offset - b.place.offset,
     );
@@ -76,16 +93,16 @@ export function alignUpdates(
       bytes: end.place.offset + paddedBytes(end.gradient) - first,
       offsets: new Map(members.map(({ gradient, place }) => [gradient, place.offset - first])),
     });
-    last.push(...members.map(({ kernel }) => kernel));
+    for (const { kernel } of members) last.add(kernel);
   }
-  return { kernels: [...kernels.filter((kernel) => !last.includes(kernel)), ...last], blocks };
+  return { kernels: [...kernels.filter((kernel) => !last.has(kernel)), ...last], blocks };
 }
 
 function asUpdate(
   kernel: Kernel,
-  { views, outputs, updates }: Prepared,
+  { views, updates }: Prepared,
   placeOf: PlaceOf,
-  readers: ReadonlyMap<Tensor, readonly Kernel[]>,
+  { readers, results, changing }: Around,
 ): UpdateKernel | null {
   const stored = kernel.stores.map((node) => updates.get(node));
   const places = stored.map((parameter) => parameter && placeOf(parameter));
@@ -98,10 +115,8 @@ function asUpdate(
   );
   // It may run last if nothing waits for what it stores, and nothing else changes a parameter that it reads.
   const isFree =
-    kernel.stores.every((node) => !readers.has(node) && !outputs.includes(node)) &&
-    reads.every(
-      (base) => stored.includes(base as Parameter) || ![...updates.values()].includes(base as Parameter),
-    );
+    kernel.stores.every((node) => !readers.has(node) && !results.has(node)) &&
+    reads.every((base) => stored.includes(base as Parameter) || !changing.has(base));
   return gradients.length === 1 && isFree ? { kernel, gradient: gradients[0]!, place } : null;
 }
 
@@ -118,8 +133,9 @@ function withoutConflicts(
     if (made.length > 0 && readsOf(kernel, views).some((base) => gradients.has(base) && !made.includes(base)))
       for (const node of made) refused.add(node);
   }
-  return group.filter(
-    ({ gradient }, i) =>
-      !refused.has(gradient) && group.findIndex((other) => other.gradient === gradient) === i,
-  );
+  return group.filter(({ gradient }) => {
+    if (refused.has(gradient)) return false;
+    refused.add(gradient); // whoever else wants it comes too late
+    return true;
+  });
 }

@@ -6,6 +6,9 @@ import { isContiguous } from './view.ts';
 /** Elements of work that costs a dispatch more than its memory. */
 const SMALL = 2 ** 14;
 
+/** Among how many of the groups before it one looks for company. What belongs together is close. */
+const MOST_CANDIDATES = 16;
+
 const isElementwise = (node: Tensor) =>
   (node.op.kind === 'pointwise' || node.op.kind === 'indexed') && node.op.name !== 'fill';
 
@@ -192,6 +195,7 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
       );
       if (index < 0) {
         candidates.push(group);
+        if (candidates.length > MOST_CANDIDATES) candidates.shift();
         continue;
       }
       const other = candidates[index]!;

@@ -22,6 +22,8 @@ const [LONG_ROW, MANY_ROWS] = [1024, 256];
 const [LONG_COLUMN, MANY_COLUMNS] = [16, 4 * 4096];
 /** Reductions of as many elements as this have invocations to spare: two of them run along with each other. */
 const SMALL = 2 ** 17;
+/** Among how many of the groups of its lines before it one looks for company. */
+const MOST_NEIGHBOURS = 8;
 /** How many kernels a search for a way around may visit. What belongs together is close. */
 const MOST_VISITS = 256;
 
@@ -75,41 +77,36 @@ export function joinLines(
 
   /** Reductions of the same lines: of one tensor, or small ones. */
   function joinNeighbours(): void {
-    const alike = new Map<string, Set<Group>>();
+    const alike = new Map<string, Group[]>();
     for (const kernel of mayJoin) {
       const group = groupOf.get(kernel)!;
       if (!group.lines) continue;
       const key = Object.values(group.lines).join();
-      const others = alike.get(key) ?? new Set<Group>();
+      const others = alike.get(key) ?? [];
       alike.set(key, others);
-      if (others.has(group)) continue;
+      if (others.includes(group)) continue;
       const elements = elementsOf(group.lines);
       const large = new Set(readsOf(asKernel(group), views).filter(({ size }) => size === elements));
-      for (const other of [...others].slice(-8)) {
+      const joinedWith = others.findIndex((other) => {
         const isNear = elements <= SMALL || readsOf(asKernel(other), views).some((base) => large.has(base));
-        const joined = isNear && join(other, group);
-        if (!joined) continue;
-        others.delete(other);
-        others.add(joined);
-        break;
-      }
-      others.add(groupOf.get(kernel)!);
+        return isNear && join(other, group);
+      });
+      if (joinedWith >= 0) others.splice(joinedWith, 1);
+      others.push(groupOf.get(kernel)!);
+      if (others.length > MOST_NEIGHBOURS) others.shift();
     }
   }
 
   /** What is done with single numbers (the step counter of an optimizer) with a sum of everything (the loss). */
   function joinNumbers(): void {
-    const sums = new Set([...groupOf.values()].filter(({ lines }) => lines && countOf(lines) === 1));
+    const sums = [...new Set(groupOf.values())]
+      .filter(({ lines }) => lines && countOf(lines) === 1)
+      .slice(-MOST_NEIGHBOURS);
     for (const kernel of mayJoin) {
       const group = groupOf.get(kernel)!;
       if (group.lines || kernel.epilogue[0]!.size !== 1) continue;
-      for (const sum of sums) {
-        const joined = join(sum, group);
-        if (!joined) continue;
-        sums.delete(sum);
-        sums.add(joined);
-        break;
-      }
+      const joinedWith = sums.findIndex((sum) => join(sum, group));
+      if (joinedWith >= 0) sums[joinedWith] = groupOf.get(kernel)!;
     }
   }
 

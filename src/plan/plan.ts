@@ -51,8 +51,8 @@ export interface Plan extends Prepared {
   readonly kernels: readonly Kernel[];
   /** The kernels that are loops. */
   readonly loops: ReadonlyMap<Kernel, Loop>;
-  /** Values that share a slot. */
-  readonly blocks: readonly Block[];
+  /** The values that share a slot, each with its block. */
+  readonly blockOf: ReadonlyMap<Tensor, Block>;
   /** Slot of each stored node that is not in a block, not a parameter's next value and has no place given from outside. */
   readonly slotOf: ReadonlyMap<Tensor | Scratch, number>;
   /** Bytes of each slot. */
@@ -104,7 +104,10 @@ function planWithin(
       const elsewhere = placed ? new Set(prepared.outputs) : new Set<Tensor>();
       const aligned = alignUpdates(scheduled.order, prepared, placeOf, paddedBytes);
       const slots = assignSlots(aligned.kernels, prepared, loops, elsewhere, aligned.blocks);
-      return { ...prepared, ...aligned, loops, ...slots };
+      const blockOf = new Map(
+        aligned.blocks.flatMap((block) => [...block.offsets.keys()].map((node) => [node, block] as const)),
+      );
+      return { ...prepared, kernels: aligned.kernels, blockOf, loops, ...slots };
     }
     const before = separate.size;
     for (const parameter of scheduled.blocked) separate.add(parameter);
@@ -213,12 +216,12 @@ export function countDispatches({ kernels, loops }: Plan): number {
 }
 
 function printKernels(plan: Plan, note: Note): string[] {
-  const { kernels, loops, views, updates, slotOf, blocks } = plan;
+  const { kernels, loops, views, updates, slotOf, blockOf } = plan;
   const place = (node: Tensor) => {
     if (node instanceof Parameter) return node.label;
     const parameter = updates.get(node);
     if (parameter) return parameter.label;
-    const block = blocks.find(({ offsets }) => offsets.has(node));
+    const block = blockOf.get(node);
     if (block) return `s${slotOf.get(block)}+${block.offsets.get(node)}`;
     return slotOf.has(node) ? `s${slotOf.get(node)}` : (node.attrs.name ?? node.op.name);
   };

@@ -24,6 +24,7 @@ import {
   makePlan,
   paddedBytes,
   printPlan,
+  type Cost,
   type Kernel,
   type Plan,
   type Scratch,
@@ -41,7 +42,8 @@ const MAX_WORKGROUPS = 65535;
 
 /** Optimise, plan and prepare a program for `device`; everything a step needs is created here. */
 export async function buildExecutor(device: WebGpuDevice, program: Program): Promise<Executor> {
-  refuseEmptyTensors(program);
+  const nodes = topologicalOrder([...program.outputs.values(), ...program.updates.flat()]);
+  refuseEmptyTensors(nodes);
   const names = [...program.outputs.keys()];
   const results = [...program.outputs.values()];
   const storedOrder = (p: Parameter) => device.storageOf(p)?.order;
@@ -51,7 +53,7 @@ export async function buildExecutor(device: WebGpuDevice, program: Program): Pro
     const stored = device.storageOf(p);
     return stored ? stored.order : (optimized.storage.get(p) ?? null);
   };
-  device.arrange(parametersOf(program));
+  device.arrange(parametersOf(program, nodes));
   const plan = makePlan(optimized.outputs, optimized.updates, orderOf, {
     maxBindings: device.gpu.limits.maxStorageBuffersPerShaderStage,
     placeOf: (parameter) => device.placeOf(parameter),
@@ -78,16 +80,12 @@ export async function buildExecutor(device: WebGpuDevice, program: Program): Pro
   return executor!;
 }
 
-const nodesOf = ({ outputs, updates }: Program) => topologicalOrder([...outputs.values(), ...updates.flat()]);
 /** Those that the step updates first, in the order of the updates: what is updated alike, a group, then lies together. */
-const parametersOf = (program: Program): Set<Parameter> =>
-  new Set([
-    ...program.updates.map(([parameter]) => parameter),
-    ...nodesOf(program).filter((node) => node instanceof Parameter),
-  ]);
+const parametersOf = ({ updates }: Program, nodes: readonly Tensor[]): Set<Parameter> =>
+  new Set([...updates.map(([parameter]) => parameter), ...nodes.filter((node) => node instanceof Parameter)]);
 
-function refuseEmptyTensors(program: Program): void {
-  for (const node of nodesOf(program)) {
+function refuseEmptyTensors(nodes: readonly Tensor[]): void {
+  for (const node of nodes) {
     if (node.size === 0)
       throw new ShapeError(`compile (${node.op.name})`, [node.shape], 'tensors with at least one element');
   }
@@ -172,6 +170,8 @@ class WebGpuExecutor implements Executor {
   readonly #ring: StagingRing;
   readonly bytes: number;
   readonly #dispatches: Dispatch[] = [];
+  /** What a step costs, once somebody has asked. */
+  #cost: Cost | null = null;
 
   constructor(
     device: WebGpuDevice,
@@ -326,7 +326,7 @@ class WebGpuExecutor implements Executor {
     const bytes = paddedBytes(node);
     const place = node instanceof Parameter ? this.#device.placeOf(node) : undefined;
     if (place) return { home: place.arena, offset: place.offset, bytes };
-    const block = this.#plan.blocks.find(({ offsets }) => offsets.has(node));
+    const block = this.#plan.blockOf.get(node);
     return { home: block ?? node, offset: block?.offsets.get(node) ?? 0, bytes };
   }
 
@@ -343,7 +343,7 @@ class WebGpuExecutor implements Executor {
       const { buffer, offset } = this.#device.storageOf(node)!;
       return { buffer, offset, size };
     }
-    const block = this.#plan.blocks.find(({ offsets }) => offsets.has(node));
+    const block = this.#plan.blockOf.get(node);
     if (block) return { ...this.#resource(block), offset: block.offsets.get(node)!, size };
     if (node.op.name === 'input')
       return { buffer: this.#uploadBuffer, offset: this.#inputOffset.get(node.attrs.name)!, size };
@@ -394,7 +394,7 @@ class WebGpuExecutor implements Executor {
   }
 
   get stats(): StepStats {
-    const { flops, bytes: bytesMoved } = costOfPlan(this.#plan);
+    const { flops, bytes: bytesMoved } = (this.#cost ??= costOfPlan(this.#plan));
     return { dispatches: this.#dispatches.length, bytes: this.bytes, flops, bytesMoved };
   }
 

@@ -39,6 +39,7 @@ import {
   type TypedArray,
   type WebGpuDevice,
 } from '../../src/index.ts';
+import { topologicalOrder } from '../../src/graph/index.ts';
 import { batchFor, cnnStep, mlpStep, normals, parameter } from '../programs.ts';
 
 // a software adapter that shares its two cores compiles shaders for seconds
@@ -185,6 +186,26 @@ describe('a step', () => {
     expect(bytesIn(text), 'constants count').toBe(bytes);
   });
 
+  test('takes, with its parameters, the bytes that it asked createBuffer for', async () => {
+    for (const make of [smallMlp, smallCnn]) {
+      const { signature, fn } = make();
+      const parameters = new Set<Parameter>(); // and moments
+      const build = vi.spyOn(device, 'build').mockImplementation((program) => {
+        for (const node of topologicalOrder(program.updates.flat()))
+          if (node instanceof Parameter) parameters.add(node);
+        build.mockRestore();
+        return device.build(program);
+      });
+      let planned = 0;
+      const { bytes } = await callsOf(async () => {
+        planned = (await compile(device, signature, fn)).stats!.bytes;
+      });
+      const arenas = new Set([...parameters].map((parameter) => device.storageOf(parameter)!.buffer));
+      const stored = [...arenas].reduce((sum, { size }) => sum + size, 0);
+      expect(planned + stored).toBe(bytes);
+    }
+  });
+
   test('compiled a second time makes no shader and no pipeline', async () => {
     const { signature, fn } = smallMlp();
     await compile(device, signature, fn);
@@ -219,6 +240,23 @@ describe('a step', () => {
 });
 
 describe('reads', () => {
+  test('of a metric wait for its own step and for nothing else', async () => {
+    const { signature, fn } = smallMlp();
+    const step = await compile(device, signature, fn);
+    const data = batchFor(signature);
+    await (await step(data)).loss.item();
+    let [maps, waits] = [0, 0];
+    watch(GPUBuffer.prototype, 'mapAsync', () => maps++);
+    watch(GPUQueue.prototype, 'onSubmittedWorkDone', () => waits++);
+    watch(GPUDevice.prototype, 'popErrorScope', () => waits++);
+    for (let i = 0; i < 8; i++) {
+      const { loss } = await step(data);
+      if (i % 4 === 3) await loss.item();
+    }
+    // each step's outputs are mapped when it is done, whether somebody reads them or not
+    expect({ maps, waits }).toEqual({ maps: 8, waits: 0 });
+  });
+
   const double = (on: Device) =>
     compile(on, { x: f32(1) }, ({ x }) => ({ outputs: { y: mul(x, 2), z: add(x, 1) } }));
 

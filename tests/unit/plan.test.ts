@@ -467,6 +467,32 @@ describe('allocate', () => {
     );
   });
 
+  test('takes the first free slot of all, however many there are', () => {
+    const lifetime = fc
+      .record({ first: fc.nat(300), length: fc.oneof(fc.nat(3), fc.nat(300)) })
+      .map(({ first, length }) => ({ bytes: 16, first, last: first + length }));
+    fc.assert(
+      fc.property(fc.array(lifetime, { minLength: 100, maxLength: 300 }), (lifetimes) => {
+        const sizes = lifetimes.map((entry, value) => ({
+          ...entry,
+          value,
+          bytes: 16 * (lifetimes.length - value),
+        }));
+        const { slotOf } = allocate(sizes); // in the order of the list: no two are of one size
+        const slots: { first: number; last: number }[][] = [];
+        for (const entry of sizes) {
+          const isFree = (slot: (typeof slots)[number]) =>
+            slot.every(({ first, last }) => last < entry.first || first > entry.last);
+          const expected = slots.findIndex(isFree);
+          const slot = expected < 0 ? slots.push([]) - 1 : expected;
+          slots[slot]!.push(entry);
+          expect(slotOf.get(entry.value)).toBe(slot);
+        }
+      }),
+      { numRuns: 100, seed: 4 },
+    );
+  });
+
   test('does not hand a slot on within one kernel, which would read and write it', () => {
     const { slotOf } = allocate([
       { value: 'read', bytes: 16, first: 0, last: 1 },

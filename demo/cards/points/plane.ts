@@ -1,4 +1,5 @@
 import { element } from '../../dom.ts';
+import { toRgb, type Rgb } from '../../kit/rgb.ts';
 import type { Points } from './trainer.ts';
 
 type Position = readonly [x: number, y: number];
@@ -69,7 +70,8 @@ export class Plane {
   #draw = (): void => {
     const size = Math.round(this.#canvas.clientWidth * devicePixelRatio);
     if (size === 0) return;
-    if (this.#canvas.width !== size) this.#canvas.width = this.#canvas.height = size;
+    if (this.#canvas.width !== size) this.#canvas.width = size;
+    if (this.#canvas.height !== size) this.#canvas.height = size;
     const context = this.#canvas.getContext('2d')!;
     const style = getComputedStyle(this.#canvas);
     const colours = ['--warm', '--accent'].map((name) => style.getPropertyValue(name).trim());
@@ -116,11 +118,4 @@ export class Plane {
   #place(x: number, y: number, size: number): Position {
     return [((x + 1) / 2) * size, ((1 - y) / 2) * size];
   }
-}
-
-type Rgb = readonly [r: number, g: number, b: number];
-
-/** @param hex like #3a3fd0 */
-function toRgb(hex: string): Rgb {
-  return [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)) as unknown as Rgb;
 }

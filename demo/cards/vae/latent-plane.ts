@@ -1,0 +1,159 @@
+import { element } from '../../dom.ts';
+import { CLASSES, PIXELS, SIDE, type Pixels } from '../../kit/digits.ts';
+import { toRgb } from '../../kit/rgb.ts';
+import { REACH, TILES } from './extent.ts';
+
+export type Position = readonly [z1: number, z2: number];
+
+const KEYS: Readonly<Record<string, Position>> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, 1],
+  ArrowDown: [0, -1],
+};
+const KEY_STEP = 0.1;
+
+/** Hues that neighbours in the alphabet of digits do not share; each dot is its digit, so that none depends on colour. */
+export const colourOf = (digit: number, isDark: boolean): string =>
+  `oklch(${isDark ? 0.76 : 0.52} 0.15 ${Math.round((360 * ((digit * 3) % CLASSES)) / CLASSES)})`;
+
+/** The square [−REACH, REACH]² of the latents, with decoded digits or with the codes of digits, and a place chosen on it. */
+export class LatentPlane {
+  readonly element: HTMLElement;
+  readonly #canvas: HTMLCanvasElement;
+  readonly #onMove: (position: Position) => void;
+  readonly #observer = new ResizeObserver(() => this.#draw());
+  readonly #theme = matchMedia('(prefers-color-scheme: dark)');
+  #tiles: Pixels | null = null;
+  #codes: Float32Array | null = null;
+  #labels: Uint8Array = new Uint8Array();
+  #position: Position = [0, 0];
+  #pointer: number | null = null;
+
+  constructor(onMove: (position: Position) => void) {
+    this.#onMove = onMove;
+    this.#canvas = element('canvas', {
+      id: 'latent',
+      tabindex: '0',
+      role: 'application',
+      'aria-label':
+        'Plane of the two latents. Arrow keys move the place that is decoded, with Shift further.',
+    });
+    this.element = element('div', { class: 'plane' }, this.#canvas);
+    this.#canvas.addEventListener('pointerdown', (event) => {
+      this.#pointer = event.pointerId;
+      this.#canvas.setPointerCapture(event.pointerId);
+      this.#point(event);
+    });
+    this.#canvas.addEventListener('pointermove', (event) => {
+      if (event.pointerId === this.#pointer) this.#point(event);
+    });
+    for (const type of ['pointerup', 'pointercancel'] as const)
+      this.#canvas.addEventListener(type, () => (this.#pointer = null));
+    this.#canvas.addEventListener('keydown', (event) => this.#key(event));
+    this.#observer.observe(this.#canvas);
+    this.#theme.addEventListener('change', this.#draw);
+  }
+
+  close(): void {
+    this.#observer.disconnect();
+    this.#theme.removeEventListener('change', this.#draw);
+  }
+
+  show(tiles: Pixels | null, codes: Float32Array | null, labels: Uint8Array): void {
+    [this.#tiles, this.#codes, this.#labels] = [tiles, codes, labels];
+    this.#draw();
+  }
+
+  /** Choose a place, as the reader does. */
+  move([z1, z2]: Position): void {
+    const within = (z: number) => Math.min(REACH, Math.max(-REACH, z));
+    this.#position = [within(z1), within(z2)];
+    this.#draw();
+    this.#onMove(this.#position);
+  }
+
+  #point({ clientX, clientY }: PointerEvent): void {
+    const { left, top, width, height } = this.#canvas.getBoundingClientRect();
+    this.move([REACH * ((2 * (clientX - left)) / width - 1), REACH * (1 - (2 * (clientY - top)) / height)]);
+  }
+
+  #key(event: KeyboardEvent): void {
+    const step = KEYS[event.key];
+    if (!step) return;
+    const size = event.shiftKey ? 5 * KEY_STEP : KEY_STEP;
+    this.move([this.#position[0] + size * step[0], this.#position[1] + size * step[1]]);
+    event.preventDefault();
+  }
+
+  #draw = (): void => {
+    const size = Math.round(this.#canvas.clientWidth * devicePixelRatio);
+    if (size === 0) return;
+    if (this.#canvas.width !== size) this.#canvas.width = size;
+    if (this.#canvas.height !== size) this.#canvas.height = size;
+    const context = this.#canvas.getContext('2d')!;
+    const style = getComputedStyle(this.#canvas);
+    const colour = (name: string) => style.getPropertyValue(name).trim();
+    context.clearRect(0, 0, size, size);
+    if (this.#tiles) this.#drawTiles(context, this.#tiles, size, colour('--ink'));
+    if (this.#codes) this.#drawCodes(context, this.#codes, size, colour('--line'), style.fontFamily);
+    const [x, y] = this.#place(this.#position, size);
+    for (const [width, stroke] of [
+      [size / 70, colour('--card')],
+      [size / 160, colour('--accent')],
+    ] as const) {
+      context.lineWidth = width;
+      context.strokeStyle = stroke;
+      context.beginPath();
+      context.arc(x, y, size / 36, 0, 2 * Math.PI);
+      context.stroke();
+    }
+  };
+
+  #drawTiles(context: CanvasRenderingContext2D, tiles: Pixels, size: number, ink: string): void {
+    const width = TILES * SIDE;
+    const image = new ImageData(width, width);
+    const packed = new Uint32Array(image.data.buffer); // 0xAABBGGRR
+    const [r, g, b] = toRgb(ink);
+    const base = r | (g << 8) | (b << 16);
+    for (let tile = 0; tile < TILES * TILES; tile++) {
+      const corner = Math.floor(tile / TILES) * SIDE * width + (tile % TILES) * SIDE;
+      for (let p = 0; p < PIXELS; p++)
+        packed[corner + Math.floor(p / SIDE) * width + (p % SIDE)] =
+          base | (Math.round(255 * tiles[tile * PIXELS + p]!) << 24);
+    }
+    const small = new OffscreenCanvas(width, width);
+    small.getContext('2d')!.putImageData(image, 0, 0);
+    context.imageSmoothingQuality = 'high';
+    context.drawImage(small, 0, 0, size, size);
+  }
+
+  #drawCodes(
+    context: CanvasRenderingContext2D,
+    codes: Float32Array,
+    size: number,
+    line: string,
+    font: string,
+  ): void {
+    context.strokeStyle = line;
+    context.lineWidth = devicePixelRatio;
+    context.beginPath();
+    context.moveTo(size / 2, 0);
+    context.lineTo(size / 2, size);
+    context.moveTo(0, size / 2);
+    context.lineTo(size, size / 2);
+    context.stroke();
+    context.font = `600 ${Math.max(10 * devicePixelRatio, size / 44)}px ${font}`;
+    context.textAlign = 'center';
+    context.textBaseline = 'middle';
+    for (const [i, label] of this.#labels.entries()) {
+      const [x, y] = this.#place([codes[2 * i]!, codes[2 * i + 1]!], size);
+      context.fillStyle = colourOf(label, this.#theme.matches);
+      context.fillText(String(label), x, y);
+    }
+  }
+
+  #place([z1, z2]: Position, size: number): Position {
+    return [((z1 / REACH + 1) / 2) * size, ((1 - z2 / REACH) / 2) * size];
+  }
+}
