@@ -57,7 +57,7 @@ export default example({
     const before = await pairsFound();
     await fit(step, train.select('x'), { batch: BATCH, steps, seed, log });
 
-    const trial = { device, train, test, seed, draws: short ? 1 : 3 };
+    const trial = { device, train, test, seed, draws: short ? 1 : 3, steps: short ? 60 : 120 };
     return {
       'pairs found before': before,
       'pairs found': await pairsFound(),

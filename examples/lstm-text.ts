@@ -43,7 +43,7 @@ export default example({
   title: 'LSTM: writes sonnets',
 
   async run({ device, seed, short, log, save }) {
-    const steps = short ? 40 : 450;
+    const steps = short ? 30 : 450;
     const sonnets = await Sonnets.load();
     const { vocabulary } = sonnets;
     const model = new Writer(vocabulary.size);

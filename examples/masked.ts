@@ -31,7 +31,7 @@ export default example({
 
   async run({ device, seed, short, log, save }) {
     const { train, test } = await mnist({ side: 14, tested: short ? 2000 : 10_000 });
-    const steps = short ? 100 : 1000;
+    const steps = short ? 60 : 1000;
 
     const f = encoder();
     const g = new nn.Sequential(
@@ -46,7 +46,7 @@ export default example({
       const m = hidden(x);
       return div(sum(mul(m, square(sub(x, fill(x, m))))), sum(m));
     };
-    const optimizer = new optim.Adam(both.parameters(), { lr: optim.cosine(2e-3, steps) });
+    const optimizer = new optim.Adam(both.parameters(), { lr: optim.cosine(short ? 4e-3 : 2e-3, steps) });
     const step = await compile(
       device,
       { x: f32(BATCH, 1, 14, 14) },
@@ -71,7 +71,7 @@ export default example({
     const images = await predict(device, { x: f32(10, 1, 14, 14) }, pictures, ten, { seed });
     await save('filled.png', imageGrid(images, 10, { height: 14, width: 14, scale: 3 }));
 
-    const trial = { device, train, test, seed, draws: short ? 1 : 3 };
+    const trial = { device, train, test, seed, draws: short ? 1 : 3, steps: short ? 60 : 120 };
     return {
       'error on hidden pixels': errors.reduce((a, b) => a + b, 0) / errors.length,
       'error of the mean image': pcaError(test.columns.x, PIXELS, 0),

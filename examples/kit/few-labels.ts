@@ -24,9 +24,11 @@ export interface FewLabels {
   labels?: number;
   /** How often; default 3. */
   draws?: number;
+  /** Training steps for each draw; default 120. */
+  steps?: number;
 }
 
-const [BATCH, STEPS, TESTED] = [50, 120, 1000];
+const [BATCH, TESTED] = [50, 1000];
 
 /**
  * What pre-training is worth: test accuracy of an `encoder` with a linear head after both have learned from few labels, as a
@@ -35,7 +37,7 @@ const [BATCH, STEPS, TESTED] = [50, 120, 1000];
  * @param weights the encoder's state to start from; null for a new encoder, from the same draws
  */
 export async function fewLabelAccuracy(
-  { device, train, test, seed, labels = 100, draws = 3 }: FewLabels,
+  { device, train, test, seed, labels = 100, draws = 3, steps = 120 }: FewLabels,
   weights: ReadonlyMap<string, TypedArray> | null,
 ): Promise<number> {
   let total = 0;
@@ -55,7 +57,7 @@ export async function fewLabelAccuracy(
     );
     if (weights) await body.writeState(device, weights);
     const labelled = train.bootstrap({ seed: own, rows: labels });
-    await fit(step, labelled, { batch: BATCH, steps: STEPS, seed: own, log() {} });
+    await fit(step, labelled, { batch: BATCH, steps, seed: own, log() {} });
     step.release();
     const signature = { x: f32(TESTED, 1, 14, 14) };
     const scores = await predict(device, signature, ({ x }) => model.eval().forward(x), test);
