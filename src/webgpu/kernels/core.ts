@@ -1,6 +1,4 @@
-import argmax from '../../../shaders/argmax.wgsl';
 import columns from '../../../shaders/columns.wgsl';
-import embeddingGrad from '../../../shaders/embedding_grad.wgsl';
 import matmulOperands from '../../../shaders/lib/matmul_operands.wgsl';
 import rowOfOne from '../../../shaders/lib/row_of_one.wgsl';
 import rowOfSubgroup from '../../../shaders/lib/row_of_subgroup.wgsl';
@@ -11,20 +9,10 @@ import matmul4x4 from '../../../shaders/matmul_4x4.wgsl';
 import matmul8x8 from '../../../shaders/matmul_8x8.wgsl';
 import rows from '../../../shaders/rows.wgsl';
 import rowsSerial from '../../../shaders/rows_serial.wgsl';
-import scatterAdd from '../../../shaders/scatter_add.wgsl';
 import { sizeOf, type Tensor } from '../../graph/index.ts';
 import { matmulSizes } from '../../ops/index.ts';
 import type { Lines, View } from '../../plan/index.ts';
-import {
-  ceilDiv,
-  middleAxis,
-  SCALAR,
-  widthOf,
-  WORKGROUP,
-  type Adapter,
-  type KernelSpec,
-  type KernelTable,
-} from './spec.ts';
+import { ceilDiv, widthOf, WORKGROUP, type Adapter, type KernelSpec, type KernelTable } from './spec.ts';
 
 /** Below this many columns a row is read by one invocation. */
 const SHORT_ROW = 32;
@@ -74,22 +62,7 @@ export function linesKernel({ outer, length, inner }: Lines, adapter: Adapter): 
   };
 }
 
-/** Products, and ops that find their elements by index. */
-export const coreKernels: KernelTable<'argmax' | 'matmul' | 'scatterAdd' | 'embeddingGrad'> = {
-  argmax(node, { axis }) {
-    const { outer, length, inner } = middleAxis(node.inputs[0]!, [axis]);
-    return {
-      shader: argmax,
-      libraries: [],
-      constants: {},
-      sizes: { outer, length, inner },
-      workgroups: ceilDiv(outer * inner, WORKGROUP),
-      operands: [],
-      epilogueWidth: 1,
-      prologueWidth: 1,
-    };
-  },
-
+export const coreKernels: KernelTable<'matmul'> = {
   matmul(node, attrs, [viewA, viewB], adapter) {
     const [a, b] = node.inputs as [Tensor, Tensor];
     const { m, k, n } = matmulSizes(a, b, attrs);
@@ -140,26 +113,4 @@ export const coreKernels: KernelTable<'argmax' | 'matmul' | 'scatterAdd' | 'embe
       epilogueWidth: widthOf(n),
     };
   },
-
-  scatterAdd(node, { axis, size }) {
-    const { length, inner } = middleAxis(node.inputs[0]!, [axis]);
-    return {
-      shader: scatterAdd,
-      libraries: [],
-      constants: { T: SCALAR[node.dtype] },
-      sizes: { count: node.size, size, length, inner },
-      workgroups: ceilDiv(node.size, WORKGROUP),
-      operands: [0, 1],
-      epilogueWidth: 1,
-    };
-  },
-  embeddingGrad: (node) => ({
-    shader: embeddingGrad,
-    libraries: [],
-    constants: { T: SCALAR[node.dtype] },
-    sizes: { count: node.size, width: node.shape[1]!, tokens: node.inputs[0]!.size },
-    workgroups: ceilDiv(node.size, WORKGROUP),
-    operands: [0, 1],
-    epilogueWidth: 1,
-  }),
 };

@@ -12,6 +12,10 @@ const FAMILIES: readonly { readonly ops: RegExp; readonly load: () => Promise<Pa
     load: async () => (await import('./image.ts')).imageKernels,
   },
   {
+    ops: /^(argmax|scatterAdd|embeddingGrad)$/,
+    load: async () => (await import('./indexed.ts')).indexedKernels,
+  },
+  {
     ops: /^attention/,
     load: async () => (await import('./attention.ts')).attentionKernels,
   },
