@@ -4,7 +4,7 @@ import { Parameter, type Tensor, type TypedArray } from '../src/index.ts';
 import { newNdArray, type NdArray } from '../src/cpu/nd-array.ts';
 import { references } from '../src/cpu/references.ts';
 import { sizeOf, stridesOf } from '../src/graph/index.ts';
-import { paddedBytes, readsOf, type Kernel, type Plan, type View } from '../src/plan/index.ts';
+import { nodesOf, paddedBytes, readsOf, type Plan, type View } from '../src/plan/index.ts';
 import { allKernels } from './all-kernels.ts';
 import { compose } from '../src/webgpu/compose.ts';
 
@@ -15,12 +15,6 @@ type BufferKey = number | Tensor;
 export function bufferOf(plan: Plan, node: Tensor): BufferKey {
   return plan.updates.get(node) ?? plan.slotOf.get(node) ?? node;
 }
-
-export const nodesOf = ({ prologue, anchor, epilogue }: Kernel): Tensor[] => [
-  ...prologue,
-  ...(anchor ? [anchor] : []),
-  ...epilogue,
-];
 
 /** Elements of `view` in C order, from the elements of its base's buffer. */
 function materialise({ shape, strides, offset }: View, data: Numbers, into: Numbers): void {

@@ -9,7 +9,7 @@ import {
   type PoolAttrs,
 } from '../ops/index.ts';
 import type { IndexedName, KernelName, PointwiseName, PrimitiveAttrs } from '../ops/primitives.ts';
-import type { Kernel } from './kernel.ts';
+import { nodesOf, type Kernel } from './kernel.ts';
 import type { Plan } from './plan.ts';
 import { collapse, type View } from './view.ts';
 
@@ -137,7 +137,7 @@ export function costOf(kernel: Kernel, plan: Plan): Cost {
     const { flops, bytes } = costOfPlan(loop.body);
     return { flops: loop.steps * flops, bytes: loop.steps * bytes };
   }
-  const nodes = [...kernel.prologue, ...(kernel.anchor ? [kernel.anchor] : []), ...kernel.epilogue];
+  const nodes = nodesOf(kernel);
   return { flops: total(nodes.map(flopsOf)), bytes: bytesOf(nodes, kernel, plan) };
 }
 

@@ -64,19 +64,25 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
     return use.user.op.kind === 'reduction' && isContiguous(views.get(use.user.inputs[0]!)!);
   };
 
+  /** One group in place of `among`, if it fits. */
+  const merge = (among: readonly Group[], whole: Omit<Group, 'operands'>): Group | null => {
+    const { members, stores, reads } = whole;
+    for (const member of members) reads.delete(member);
+    if (!fits(members, stores, reads, 0)) return null;
+    const merged: Group = { ...whole, operands: 0 };
+    for (const group of among) groups.delete(group);
+    groups.add(merged);
+    for (const member of members) groupOf.set(member, merged);
+    return merged;
+  };
+
   /** Join `node` and the groups of its users into one, if that fits. */
   const join = (node: Tensor, among: readonly Group[], stored: boolean): boolean => {
     const members = new Set([...among.flatMap((group) => [...group.members]), node]);
     const stores = new Set(among.flatMap((group) => [...group.stores]));
     if (stored) stores.add(node);
     const reads = new Set([...among.flatMap((group) => [...group.reads]), ...basesOf(node)]);
-    for (const member of members) reads.delete(member);
-    if (!fits(members, stores, reads, 0)) return false;
-    const joined: Group = { height: among[0]!.height, members, stores, reads, operands: 0 };
-    for (const group of among) groups.delete(group);
-    groups.add(joined);
-    for (const member of members) groupOf.set(member, joined);
-    return true;
+    return merge(among, { height: among[0]!.height, members, stores, reads }) !== null;
   };
 
   for (const node of usersFirst(order, uses, basesOf)) {
@@ -137,7 +143,6 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
    * producers, which are higher, so edges still lower the height.
    */
   function joinProducers(group: Group): Group | null {
-    const isElementwiseGroup = ({ members }: Group) => [...members].every(isElementwise);
     if (!groups.has(group) || !isElementwiseGroup(group) || isPrologue(group)) return null;
     const producers = new Set([...group.reads].flatMap((base) => groupOf.get(base) ?? []));
     // A kernel among them takes this group in as its epilogue.
@@ -156,13 +161,7 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
       [...members].filter((node) => results.has(node) || !uses.get(node)!.every(isInside)),
     );
     const reads = new Set([group, ...lowest].flatMap((each) => [...each.reads]));
-    for (const member of members) reads.delete(member);
-    if (!fits(members, stores, reads, 0)) return null;
-    const joined: Group = { height, members, stores, reads, operands: 0 };
-    for (const each of [group, ...lowest]) groups.delete(each);
-    groups.add(joined);
-    for (const member of members) groupOf.set(member, joined);
-    return joined;
+    return merge([group, ...lowest], { height, members, stores, reads });
   }
 
   /**
@@ -171,9 +170,7 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
    */
   function joinSiblings(): void {
     const mayJoin = (group: Group) =>
-      [...group.members].every(isElementwise) &&
-      !isPrologue(group) &&
-      ![...group.stores].some((node) => updates.has(node));
+      isElementwiseGroup(group) && !isPrologue(group) && ![...group.stores].some((node) => updates.has(node));
     const sizeOf = ({ members }: Group) => [...members][0]!.size;
     const earlier = new Map<number, Group[]>();
     for (const group of [...groups].sort((a, b) => b.height - a.height)) {
@@ -182,35 +179,24 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
       const candidates = earlier.get(size) ?? [];
       earlier.set(size, candidates);
       const lowest = Math.min(...[...group.reads].flatMap((base) => groupOf.get(base)?.height ?? []));
-      const index = candidates.findIndex(
-        (other) =>
-          other.height < lowest &&
-          (size <= SMALL || [...group.reads].some((base) => base.size === size && other.reads.has(base))) &&
-          fits(
-            union(other.members, group.members),
-            union(other.stores, group.stores),
-            union(other.reads, group.reads),
-            0,
-          ),
-      );
-      if (index < 0) {
-        candidates.push(group);
-        if (candidates.length > MOST_CANDIDATES) candidates.shift();
-        continue;
-      }
-      const other = candidates[index]!;
-      const joined: Group = {
-        height: other.height,
-        members: union(other.members, group.members),
-        stores: union(other.stores, group.stores),
-        reads: union(other.reads, group.reads),
-        operands: 0,
-      };
-      groups.delete(other);
-      groups.delete(group);
-      groups.add(joined);
-      for (const member of joined.members) groupOf.set(member, joined);
-      candidates[index] = joined;
+      const joined = candidates.some((other, i) => {
+        const isNear =
+          size <= SMALL || [...group.reads].some((base) => base.size === size && other.reads.has(base));
+        const merged =
+          isNear && other.height < lowest
+            ? merge([other, group], {
+                height: other.height,
+                members: union(other.members, group.members),
+                stores: union(other.stores, group.stores),
+                reads: union(other.reads, group.reads),
+              })
+            : null;
+        if (merged) candidates[i] = merged;
+        return merged !== null;
+      });
+      if (joined) continue;
+      candidates.push(group);
+      if (candidates.length > MOST_CANDIDATES) candidates.shift();
     }
   }
 
@@ -277,6 +263,8 @@ export function fuse({ order, views, outputs, updates }: Prepared, { maxBindings
     for (const member of producer.members) groupOf.set(member, own);
   }
 }
+
+const isElementwiseGroup = ({ members }: Group) => [...members].every(isElementwise);
 
 function union<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): Set<T> {
   return new Set([...a, ...b]);

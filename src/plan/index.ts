@@ -11,6 +11,15 @@ export {
   type Scratch,
 } from './plan.ts';
 export { destinationOf, isMove, type Destination } from './join-moves.ts';
-export { describeKernel, readsOf, type Kernel, type Lines } from './kernel.ts';
+export {
+  describeKernel,
+  domainOf,
+  linesAlong,
+  nodesOf,
+  readsByElement,
+  readsOf,
+  type Kernel,
+  type Lines,
+} from './kernel.ts';
 export type { Place, PlaceOf } from './place.ts';
 export { collapse, isContiguous, ownView, type Axis, type View } from './view.ts';

@@ -1,9 +1,14 @@
-import { sizeOf, type Tensor } from '../graph/index.ts';
+import type { Tensor } from '../graph/index.ts';
 import { updatesBesideReads } from './blocks.ts';
 import {
   bindingsOf,
+  domainOf,
+  linesAlong,
   MAX_OPS,
+  nodesOf,
+  producersOf,
   readersOf,
+  readsByElement,
   readsOf,
   type Kernel,
   type KernelLimits,
@@ -51,7 +56,7 @@ export function joinLines(
   const after = dependents(kernels, prepared);
   const order = topologicalKernels(kernels, after);
   if (order.length < kernels.length) return kernels; // makePlan will move an update out of the way and come back
-  const producer = new Map(kernels.flatMap((kernel) => kernel.stores.map((node) => [node, kernel] as const)));
+  const producer = producersOf(kernels);
   const readers = readersOf(kernels, prepared);
 
   const groupOf = new Map<Kernel, Group>();
@@ -110,10 +115,10 @@ export function joinLines(
     }
   }
 
-  /** One group of two; `null` where that cannot be, or would cost more than it saves. */
-  function join(a: Group, b: Group): Group | null {
+  /** Make one group of two, unless that cannot be or would cost more than it saves. */
+  function join(a: Group, b: Group): boolean {
     const lines = a.lines ?? b.lines;
-    if (a === b || !lines || (a.lines && b.lines && !sameLines(a.lines, b.lines))) return null;
+    if (a === b || !lines || (a.lines && b.lines && !sameLines(a.lines, b.lines))) return false;
     const joined: Group = {
       members: [...a.members, ...b.members],
       lines,
@@ -131,9 +136,8 @@ export function joinLines(
       updatesBesideReads(kernel, prepared, placeOf).length === 0 &&
       !wayAround(a, b) &&
       !wayAround(b, a);
-    if (!isAllowed) return null;
-    for (const member of joined.members) groupOf.set(member, joined);
-    return joined;
+    if (isAllowed) for (const member of joined.members) groupOf.set(member, joined);
+    return isAllowed;
   }
 
   /** All of a group's work, and of its stores those that something else needs. */
@@ -169,25 +173,13 @@ export function joinLines(
   }
 }
 
-const nodesOf = ({ prologue, anchor, epilogue }: Kernel): Tensor[] => [
-  ...prologue,
-  ...(anchor ? [anchor] : []),
-  ...epilogue,
-];
-
 const sameLines = (a: Lines, b: Lines) => a.outer === b.outer && a.length === b.length && a.inner === b.inner;
 
 /** The lines that a kernel reduces to one element each; `null` when it does not. */
 function linesOf({ anchor }: Kernel): Lines | null {
   if (!anchor || (anchor.op.name !== 'sum' && anchor.op.name !== 'max')) return null;
-  const { shape } = anchor.inputs[0]!;
-  const axes = (anchor.op.name === 'sum' ? anchor.attrs.axes : [anchor.attrs.axis]) as readonly number[];
-  const [first, last] = [axes[0]!, axes.at(-1)!];
-  return {
-    outer: sizeOf(shape.slice(0, first)),
-    length: sizeOf(shape.slice(first, last + 1)),
-    inner: sizeOf(shape.slice(last + 1)),
-  };
+  const axes = anchor.op.name === 'sum' ? anchor.attrs.axes : [anchor.attrs.axis];
+  return linesAlong(anchor.inputs[0]!.shape, axes as readonly number[]);
 }
 
 /** A reduction of lines, or work on one element per line or on all elements. Without `lines`: some may fit. */
@@ -232,12 +224,8 @@ function staysInLines(nodes: readonly Tensor[], lines: Lines, views: Prepared['v
     node.inputs.every((input, i) => {
       const view = views.get(input)!;
       if (!inside.has(view.base)) return true;
-      const inPlace =
-        node.op.kind === 'reduction' ||
-        node.op.kind === 'pointwise' ||
-        (node.op.name === 'gather' && i === 1);
-      if (!inPlace) return false;
-      const domain = node.op.kind === 'reduction' ? node.inputs[0]!.size : node.size;
+      if (!readsByElement(node, i)) return false;
+      const domain = domainOf(node);
       if (view.base.size === domain) return isContiguous(view);
       return (
         domain === elementsOf(lines) && view.base.size === countOf(lines) && isBroadcastAlong(view, lines)

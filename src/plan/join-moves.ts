@@ -1,5 +1,12 @@
 import { sizeOf, stridesOf, type Tensor } from '../graph/index.ts';
-import { bindingsOf, readersOf, takesEpilogue, type Kernel, type KernelLimits } from './kernel.ts';
+import {
+  bindingsOf,
+  producersOf,
+  readersOf,
+  takesEpilogue,
+  type Kernel,
+  type KernelLimits,
+} from './kernel.ts';
 import type { Prepared } from './prepare.ts';
 import { isContiguous, type Axis, type View } from './view.ts';
 
@@ -22,7 +29,7 @@ export function joinMoves(
   const results = new Set<Tensor>([...outputs, ...updates.keys()]);
   /** The present form of each kernel; `null` when another one has taken over its work. */
   const now = new Map<Kernel, Kernel | null>(kernels.map((kernel) => [kernel, kernel]));
-  const producer = new Map(kernels.flatMap((kernel) => kernel.stores.map((node) => [node, kernel] as const)));
+  const producer = producersOf(kernels);
   for (const kernel of kernels) {
     const [node] = kernel.epilogue;
     if (kernel.anchor || kernel.lines || kernel.epilogue.length > 1 || updates.has(node!)) continue;
@@ -30,8 +37,7 @@ export function joinMoves(
     const bases = node!.inputs.map((input) => views.get(input)!.base);
     const source = producer.get(bases[0]!);
     const target = source && now.get(source);
-    if (!target || target.lines || target.anchor?.op.kind === 'loop') continue;
-    if (target.anchor && !takesEpilogue(target.anchor)) continue;
+    if (!target || target.lines || (target.anchor && !takesEpilogue(target.anchor))) continue;
     const isMoved = bases.every(
       (base, i) =>
         producer.get(base) === source &&

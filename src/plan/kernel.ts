@@ -1,4 +1,4 @@
-import type { Tensor } from '../graph/index.ts';
+import { sizeOf, type Shape, type Tensor } from '../graph/index.ts';
 import type { PlaceOf } from './place.ts';
 import type { Prepared } from './prepare.ts';
 
@@ -7,6 +7,16 @@ export interface Lines {
   readonly outer: number;
   readonly length: number;
   readonly inner: number;
+}
+
+/** `shape` as lines along the neighbouring `axes`. */
+export function linesAlong(shape: Shape, axes: readonly number[]): Lines {
+  const [first, end] = [axes[0]!, axes.at(-1)! + 1];
+  return {
+    outer: sizeOf(shape.slice(0, first)),
+    length: sizeOf(shape.slice(first, end)),
+    inner: sizeOf(shape.slice(end)),
+  };
 }
 
 /** One dispatch: an optional kernel op with the elementwise work before and after it. Or a loop of dispatches. */
@@ -35,6 +45,7 @@ export const MAX_OPS = 64;
 
 /** Matmul, convolutions, pools and reductions can go on computing with what they would store. */
 export const takesEpilogue = (node: Tensor) =>
+  node.op.kind !== 'loop' &&
   node.op.name !== 'argmax' &&
   node.op.name !== 'scatterAdd' &&
   node.op.name !== 'embeddingGrad' &&
@@ -44,10 +55,24 @@ export const takesEpilogue = (node: Tensor) =>
 export const readsInPlace = (node: Tensor, input: number) =>
   (node.op.kind === 'pointwise' && node.op.name !== 'assign') || (node.op.name === 'gather' && input === 1);
 
+/** Element i of the domain of `node` needs exactly element i of this input: of a reduction, and of an assignment too. */
+export const readsByElement = (node: Tensor, input: number) =>
+  node.op.kind === 'reduction' || node.op.kind === 'pointwise' || readsInPlace(node, input);
+
+/** Elements that a node goes through. */
+export const domainOf = (node: Tensor) => (node.op.kind === 'reduction' ? node.inputs[0]!.size : node.size);
+
+/** All that a kernel computes, in order. */
+export const nodesOf = ({ prologue, anchor, epilogue }: Kernel): Tensor[] => [
+  ...prologue,
+  ...(anchor ? [anchor] : []),
+  ...epilogue,
+];
+
 /** The tensors a kernel reads from buffers, each once. */
 export function readsOf(kernel: Kernel, views: Prepared['views']): Tensor[] {
   const inside = new Set<Tensor>([...kernel.prologue, ...kernel.epilogue]);
-  if (kernel.anchor) inside.add(kernel.anchor);
+  if (kernel.anchor) inside.add(kernel.anchor); // last: what the op itself reads is named last
   const reads = new Set<Tensor>();
   for (const node of inside) {
     for (const input of node.inputs) {
@@ -69,6 +94,10 @@ export function bindingsOf(kernel: Kernel, { views, updates }: Prepared): number
   const stores = kernel.stores.map((node) => updates.get(node) ?? node);
   return (hasOperands ? kernel.anchor!.inputs.length : 0) + new Set([...reads, ...stores]).size;
 }
+
+/** The kernel that stores each tensor. */
+export const producersOf = (kernels: readonly Kernel[]): Map<Tensor, Kernel> =>
+  new Map(kernels.flatMap((kernel) => kernel.stores.map((node) => [node, kernel] as const)));
 
 /** The kernels that read each tensor from a buffer. */
 export function readersOf(

@@ -1,5 +1,5 @@
 import type { Parameter, Tensor } from '../graph/index.ts';
-import { readsOf, type Kernel } from './kernel.ts';
+import { producersOf, readsOf, type Kernel } from './kernel.ts';
 import type { Prepared } from './prepare.ts';
 
 /**
@@ -26,15 +26,10 @@ export function dependents(
   kernels: readonly Kernel[],
   { views, updates }: Prepared,
 ): ReadonlyMap<Kernel, ReadonlySet<Kernel>> {
-  const producer = new Map<Tensor, Kernel>();
-  const writer = new Map<Tensor, Kernel>();
-  for (const kernel of kernels) {
-    for (const node of kernel.stores) {
-      producer.set(node, kernel);
-      const parameter = updates.get(node);
-      if (parameter) writer.set(parameter, kernel);
-    }
-  }
+  const producer = producersOf(kernels);
+  const writer = new Map<Tensor, Kernel | undefined>(
+    [...updates].map(([node, parameter]) => [parameter, producer.get(node)]),
+  );
   const after = new Map<Kernel, Set<Kernel>>(kernels.map((kernel) => [kernel, new Set()]));
   for (const kernel of kernels) {
     for (const read of readsOf(kernel, views)) {

@@ -4,8 +4,11 @@ import type { IndexedName, PointwiseName } from '../ops/primitives.ts';
 import {
   collapse,
   destinationOf,
+  domainOf,
   isContiguous,
   isMove,
+  nodesOf,
+  readsByElement,
   type Axis,
   type Destination,
   type Kernel,
@@ -90,11 +93,7 @@ export class Generator {
     this.#plan = plan;
     this.#hasLines = kernel.lines !== null;
     this.#hasRows = kernel.lines?.inner === 1;
-    this.#inside = new Set([
-      ...kernel.prologue,
-      ...(kernel.anchor ? [kernel.anchor] : []),
-      ...kernel.epilogue,
-    ]);
+    this.#inside = new Set(nodesOf(kernel));
     this.#scalarIndex = scalarIndex;
     this.#scanBuffers(kernel, epilogueWidth, prologueWidth);
     if (kernel.lines) {
@@ -140,7 +139,7 @@ export class Generator {
         node.inputs.forEach((input, i) => {
           const view = this.#plan.views.get(input)!;
           if (this.#inside.has(view.base) || view.base.op.name === 'fill') return;
-          const whole = width === 4 && isPointwiseRead(node, i) && this.#isVector(view);
+          const whole = width === 4 && readsByElement(node, i) && this.#isVector(view);
           const buffer = this.#buffer(view.base);
           buffer.vector &&= whole;
         });
@@ -359,7 +358,7 @@ export class Generator {
     position: number,
     values: ReadonlyMap<Tensor, string>,
     width: Width,
-    inPlace = isPointwiseRead(node, position),
+    inPlace = readsByElement(node, position),
   ): string {
     const input = node.inputs[position]!;
     const view = this.#plan.views.get(input)!;
@@ -625,9 +624,6 @@ function isVectorAxes({ axes, offset }: Destination): boolean {
   );
 }
 
-/** Elements that a node goes through. */
-const domainOf = (node: Tensor) => (node.op.kind === 'reduction' ? node.inputs[0]!.size : node.size);
-
 /** What a maximum begins with. */
 const LOWEST: Readonly<Record<DType, number>> = { f32: -Infinity, i32: -(2 ** 31), u32: 0, bool: 0 };
 
@@ -737,14 +733,6 @@ const POINTWISE: Readonly<Record<PointwiseName, Expression>> = {
   or: infix('|'),
   where: ([condition, a, b]) => `select(${b}, ${a}, ${condition})`,
 };
-
-function isPointwiseRead(node: Tensor, position: number): boolean {
-  return (
-    node.op.kind === 'pointwise' ||
-    node.op.kind === 'reduction' ||
-    (node.op.name === 'gather' && position === 1)
-  );
-}
 
 /** A WGSL literal, splat over `width` lanes. */
 function literal(value: number, dtype: DType, width: Width): string {

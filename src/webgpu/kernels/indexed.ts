@@ -1,12 +1,13 @@
 import argmax from '../../../shaders/argmax.wgsl';
 import embeddingGrad from '../../../shaders/embedding_grad.wgsl';
 import scatterAdd from '../../../shaders/scatter_add.wgsl';
-import { ceilDiv, middleAxis, SCALAR, WORKGROUP, type KernelTable } from './spec.ts';
+import { linesAlong } from '../../plan/index.ts';
+import { ceilDiv, SCALAR, WORKGROUP, type KernelTable } from './spec.ts';
 
 /** Ops that find an index, or their elements by one. */
 export const indexedKernels: KernelTable<'argmax' | 'scatterAdd' | 'embeddingGrad'> = {
   argmax(node, { axis }) {
-    const { outer, length, inner } = middleAxis(node.inputs[0]!, [axis]);
+    const { outer, length, inner } = linesAlong(node.inputs[0]!.shape, [axis]);
     return {
       shader: argmax,
       libraries: [],
@@ -20,7 +21,7 @@ export const indexedKernels: KernelTable<'argmax' | 'scatterAdd' | 'embeddingGra
   },
 
   scatterAdd(node, { axis, size }) {
-    const { length, inner } = middleAxis(node.inputs[0]!, [axis]);
+    const { length, inner } = linesAlong(node.inputs[0]!.shape, [axis]);
     return {
       shader: scatterAdd,
       libraries: [],

@@ -1,4 +1,4 @@
-import { sizeOf, type DType, type Tensor } from '../../graph/index.ts';
+import type { DType, Tensor } from '../../graph/index.ts';
 import type { KernelName, PrimitiveAttrs } from '../../ops/primitives.ts';
 import type { View } from '../../plan/index.ts';
 import type { Width } from '../generate.ts';
@@ -60,15 +60,3 @@ export const SCALAR: Readonly<Record<DType, string>> = { f32: 'f32', i32: 'i32',
 
 /** Invocations in a workgroup of every kernel here. */
 export const WORKGROUP = 64;
-
-/** x seen as [outer, length, inner] around the neighbouring axes that are reduced. */
-export function middleAxis(
-  x: Tensor,
-  axes: readonly number[],
-): { outer: number; length: number; inner: number } {
-  return {
-    outer: sizeOf(x.shape.slice(0, axes[0])),
-    length: sizeOf(x.shape.slice(axes[0], axes.at(-1)! + 1)),
-    inner: sizeOf(x.shape.slice(axes.at(-1)! + 1)),
-  };
-}
