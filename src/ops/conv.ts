@@ -27,6 +27,9 @@ export interface ConvAttrs {
   readonly channelsLast: boolean;
 }
 
+/** Convolutions, pools and upsampling, with their gradients. */
+export const isImageOp = (name: string): boolean => /^(conv|maxPool|avgPool|upsample)/.test(name);
+
 /** ⌊(w + 2 padding − dilation (k − 1) − 1) / stride⌋ + 1. Notes 6.4. */
 export function windowOutputSize(
   size: number,

@@ -1,4 +1,5 @@
-import { Parameter, topologicalOrder, type Tensor, type Update } from '../graph/index.ts';
+import { Parameter, type Tensor, type Update } from '../graph/index.ts';
+import { isImageOp } from '../ops/index.ts';
 import type { ChannelsLast, StoredOrder } from './channels-last.ts';
 import { eliminateCommonSubexpressions } from './cse.ts';
 import { foldTranspose } from './fold-transpose.ts';
@@ -18,14 +19,15 @@ export interface SpecialPasses {
   readonly lowerScans?: typeof import('./lower-scans.ts').lowerScans;
 }
 
-/** @param stored axis order of the parameters that already live on the device */
-export async function loadPasses(roots: readonly Tensor[], stored: StoredOrder): Promise<SpecialPasses> {
-  const order = topologicalOrder(roots);
-  const hasImages = order.some(
-    (node) =>
-      /conv|pool|upsample/i.test(node.op.name) || (node instanceof Parameter && Boolean(stored(node))),
+/**
+ * @param nodes of the program
+ * @param stored axis order of the parameters that already live on the device
+ */
+export async function loadPasses(nodes: readonly Tensor[], stored: StoredOrder): Promise<SpecialPasses> {
+  const hasImages = nodes.some(
+    (node) => isImageOp(node.op.name) || (node instanceof Parameter && Boolean(stored(node))),
   );
-  const hasLoops = order.some(({ op }) => op.kind === 'loop');
+  const hasLoops = nodes.some(({ op }) => op.kind === 'loop');
   return {
     // A loop's body may hold images.
     ...((hasImages || hasLoops) && (await import('./channels-last.ts'))),

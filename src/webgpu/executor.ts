@@ -42,12 +42,12 @@ const MAX_WORKGROUPS = 65535;
 
 /** Optimise, plan and prepare a program for `device`; everything a step needs is created here. */
 export async function buildExecutor(device: WebGpuDevice, program: Program): Promise<Executor> {
-  const nodes = topologicalOrder([...program.outputs.values(), ...program.updates.flat()]);
-  refuseEmptyTensors(nodes);
   const names = [...program.outputs.keys()];
   const results = [...program.outputs.values()];
+  const nodes = topologicalOrder([...results, ...program.updates.flat()]);
+  refuseEmptyTensors(nodes);
   const storedOrder = (p: Parameter) => device.storageOf(p)?.order;
-  const passes = await loadPasses([...results, ...program.updates.flat()], storedOrder);
+  const passes = await loadPasses(nodes, storedOrder);
   const optimized = optimize(results, program.updates, storedOrder, passes);
   const orderOf = (p: Parameter) => {
     const stored = device.storageOf(p);
@@ -427,7 +427,8 @@ class WebGpuExecutor implements Executor {
   print(): string {
     const merged = this.#lastOf.size > 0 ? `\n${this.#dispatches.length} after merging updates` : '';
     const kernels = printPlan(this.#plan, (kernel, plan) => `  | ${formatCost(costOf(kernel, plan))}`);
-    const total = `${formatCost(costOfPlan(this.#plan))} moved in a step`;
+    const { flops, bytesMoved: bytes } = this.stats;
+    const total = `${formatCost({ flops, bytes })} moved in a step`;
     return `${kernels}${merged}\n${total}\n${this.bytes} bytes without parameters, on ${this.#device.name}`;
   }
 

@@ -1,3 +1,4 @@
+import { isImageOp } from '../../ops/index.ts';
 import type { Plan } from '../../plan/index.ts';
 import { coreKernels } from './core.ts';
 import type { AnchorName, KernelTable } from './spec.ts';
@@ -6,17 +7,20 @@ export { linesKernel, mapKernel } from './core.ts';
 export type { Adapter, KernelSpec, KernelTable, ShaderSource } from './spec.ts';
 
 /** Kernels that a page loads when a plan needs them. */
-const FAMILIES: readonly { readonly ops: RegExp; readonly load: () => Promise<Partial<KernelTable>> }[] = [
+const FAMILIES: readonly {
+  readonly has: (op: string) => boolean;
+  readonly load: () => Promise<Partial<KernelTable>>;
+}[] = [
   {
-    ops: /^(conv|maxPool|avgPool|upsample)/,
+    has: isImageOp,
     load: async () => (await import('./image.ts')).imageKernels,
   },
   {
-    ops: /^(argmax|scatterAdd|embeddingGrad)$/,
+    has: (op) => /^(argmax|scatterAdd|embeddingGrad)$/.test(op),
     load: async () => (await import('./indexed.ts')).indexedKernels,
   },
   {
-    ops: /^attention/,
+    has: (op) => op.startsWith('attention'),
     load: async () => (await import('./attention.ts')).attentionKernels,
   },
 ];
@@ -28,6 +32,6 @@ export async function loadKernels(plans: Iterable<Plan>): Promise<Partial<Kernel
       kernels.flatMap(({ anchor }) => anchor?.op.name ?? []),
     ) as AnchorName[],
   );
-  const needed = FAMILIES.filter(({ ops }) => [...names].some((name) => ops.test(name)));
+  const needed = FAMILIES.filter(({ has }) => [...names].some(has));
   return Object.assign({}, coreKernels, ...(await Promise.all(needed.map(({ load }) => load()))));
 }
