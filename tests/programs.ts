@@ -30,16 +30,22 @@ export async function trace<S extends Signature>(
   fn: (inputs: InputTensors<S>) => StepResult<Outputs>,
   seed = 0,
 ): Promise<Program> {
-  let traced: Program | undefined;
+  const { device, traced } = tracer();
+  await compile(device, signature, fn, { seed });
+  return traced();
+}
+
+/** A device that only keeps the program it is given last. */
+export function tracer(): { device: Device; traced(): Program } {
+  let program: Program | undefined;
   const device = {
     name: 'tracer',
-    build(program: Program) {
-      traced = program;
+    build(given: Program) {
+      program = given;
       return Promise.resolve({ run: () => Promise.resolve(new Map()), print: () => '', release() {} });
     },
   } as unknown as Device;
-  await compile(device, signature, fn, { seed });
-  return traced!;
+  return { device, traced: () => program! };
 }
 
 /** `optimize` with every pass there is. */

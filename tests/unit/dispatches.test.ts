@@ -3,10 +3,8 @@
 import { expect, test } from 'vitest';
 import { makeAdapter } from '../../bench/adapters/_chainrule.ts';
 import { makeShared } from '../../bench/lib/workloads.mjs';
-import type { Device } from '../../src/index.ts';
-import type { Program } from '../../src/graph/index.ts';
 import { countDispatches } from '../../src/plan/index.ts';
-import { planOf } from '../programs.ts';
+import { planOf, tracer } from '../programs.ts';
 
 const BINDINGS = 10;
 
@@ -19,18 +17,11 @@ test.each([
   ['vae', 22],
   ['gan', 30],
 ])('a step of the %s takes at most %d dispatches', async (name, most) => {
-  let program: Program | undefined;
-  const device = {
-    name: 'tracer',
-    build(traced: Program) {
-      program = traced;
-      return Promise.resolve({ run: () => Promise.resolve(new Map()), print: () => '', release() {} });
-    },
-  } as unknown as Device;
+  const { device, traced } = tracer();
   const adapter = makeAdapter('chainrule', () => Promise.resolve(device));
   await adapter.init();
   await adapter.build(makeShared(name), { data: 'upload' });
-  const dispatches = countDispatches(planOf(program!, BINDINGS));
+  const dispatches = countDispatches(planOf(traced(), BINDINGS));
   expect(dispatches).toBeLessThanOrEqual(most);
   expect(dispatches).toBeGreaterThan(most / 2); // it is the whole step
 });
