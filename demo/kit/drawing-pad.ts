@@ -1,4 +1,5 @@
 import type { Point, Stroke } from './digit-image.ts';
+import { Surface } from './surface.ts';
 
 /** Width of the line as a share of the pad. */
 const PEN = 0.075;
@@ -8,17 +9,14 @@ const NEAR = 0.008;
 /** A square that takes strokes from mouse, finger and pen. Strokes are in shares of its side. */
 export class DrawingPad {
   readonly #canvas: HTMLCanvasElement;
-  readonly #context: CanvasRenderingContext2D;
   readonly #onChange: (strokes: readonly Stroke[]) => void;
-  readonly #observer = new ResizeObserver(() => this.#resize());
-  readonly #theme = matchMedia('(prefers-color-scheme: dark)');
+  readonly #surface: Surface;
   #strokes: Point[][] = [];
   #pointer: number | null = null;
 
   /** @param onChange told all strokes whenever one grows */
   constructor(canvas: HTMLCanvasElement, onChange: (strokes: readonly Stroke[]) => void) {
     this.#canvas = canvas;
-    this.#context = canvas.getContext('2d')!;
     this.#onChange = onChange;
     canvas.addEventListener('pointerdown', (event) => this.#down(event));
     canvas.addEventListener('pointermove', (event) => this.#move(event));
@@ -27,19 +25,19 @@ export class DrawingPad {
         if (pointerId === this.#pointer) this.#pointer = null;
       });
     }
-    this.#observer.observe(canvas);
-    this.#theme.addEventListener('change', this.#draw);
+    this.#surface = new Surface(canvas, (context, { width }, { color }) =>
+      this.#paint(context, width, color),
+    );
   }
 
   close(): void {
-    this.#observer.disconnect();
-    this.#theme.removeEventListener('change', this.#draw);
+    this.#surface.close();
   }
 
   clear(): void {
     this.#strokes = [];
     this.#pointer = null;
-    this.#draw();
+    this.#surface.draw();
   }
 
   #down(event: PointerEvent): void {
@@ -72,22 +70,12 @@ export class DrawingPad {
   }
 
   #changed(): void {
-    this.#draw();
+    this.#surface.draw();
     this.#onChange(this.#strokes);
   }
 
-  #resize(): void {
-    const size = Math.round(this.#canvas.clientWidth * devicePixelRatio);
-    if (size === this.#canvas.width && size === this.#canvas.height) return;
-    this.#canvas.width = this.#canvas.height = size;
-    this.#draw();
-  }
-
-  #draw = (): void => {
-    const { width: size } = this.#canvas;
-    const context = this.#context;
-    context.clearRect(0, 0, size, size);
-    context.strokeStyle = getComputedStyle(this.#canvas).color;
+  #paint(context: CanvasRenderingContext2D, size: number, ink: string): void {
+    context.strokeStyle = ink;
     context.lineWidth = PEN * size;
     context.lineCap = context.lineJoin = 'round';
     for (const stroke of this.#strokes) {
@@ -96,5 +84,5 @@ export class DrawingPad {
       for (const { x, y } of stroke) context.lineTo(x * size, y * size);
       context.stroke();
     }
-  };
+  }
 }

@@ -1,4 +1,5 @@
 import { element } from '../../dom.ts';
+import { Surface, type Paint } from '../../kit/surface.ts';
 import { PLACES } from './extent.ts';
 
 /** A place on a curve, not always a whole one, and y there. */
@@ -21,8 +22,7 @@ export class Graph {
   readonly element: HTMLElement;
   readonly #canvas: HTMLCanvasElement;
   readonly #onDraw: (target: Float32Array) => void;
-  readonly #observer = new ResizeObserver(() => this.#draw());
-  readonly #theme = matchMedia('(prefers-color-scheme: dark)');
+  readonly #surface: Surface;
   #target: Float32Array = new Float32Array(PLACES);
   #joints: Float32Array = new Float32Array();
   #cursor: number | null = null;
@@ -46,22 +46,20 @@ export class Graph {
     this.#canvas.addEventListener('keydown', (event) => this.#key(event));
     this.#canvas.addEventListener('blur', () => {
       this.#cursor = null;
-      this.#draw();
+      this.#surface.draw();
     });
-    this.#observer.observe(this.#canvas);
-    this.#theme.addEventListener('change', this.#draw);
+    this.#surface = new Surface(this.#canvas, (...painted) => this.#paint(...painted));
   }
 
   close(): void {
-    this.#observer.disconnect();
-    this.#theme.removeEventListener('change', this.#draw);
+    this.#surface.close();
   }
 
   /** @param target null leaves the curve as it was drawn */
   show(target: Float32Array | null, joints: Float32Array): void {
     if (target) this.#target = target.slice();
     this.#joints = joints;
-    this.#draw();
+    this.#surface.draw();
   }
 
   #down(event: PointerEvent): void {
@@ -105,27 +103,18 @@ export class Graph {
     if (rise === undefined && move === undefined) return;
     event.preventDefault();
     this.#cursor = within(at + (move ?? 0), 0, PLACES - 1);
-    if (rise === undefined) return this.#draw();
+    if (rise === undefined) return this.#surface.draw();
     for (const [i, y] of this.#target.entries())
       this.#target[i] = within(y + rise * Math.exp(-(((i - at) / KEY_WIDTH) ** 2)), -1, 1);
     this.#changed();
   }
 
   #changed(): void {
-    this.#draw();
+    this.#surface.draw();
     this.#onDraw(this.#target.slice());
   }
 
-  #draw = (): void => {
-    const canvas = this.#canvas;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((length) =>
-      Math.round(length * devicePixelRatio),
-    ) as [number, number];
-    if (width === 0 || height === 0) return;
-    if (canvas.width !== width) canvas.width = width;
-    if (canvas.height !== height) canvas.height = height;
-    const context = canvas.getContext('2d')!;
-    const style = getComputedStyle(canvas);
+  #paint(...[context, { width, height }, style]: Parameters<Paint>): void {
     const colour = (name: string) => style.getPropertyValue(name).trim();
     const unit = devicePixelRatio;
     const place = (x: number, y: number): [number, number] => [
@@ -137,7 +126,6 @@ export class Graph {
     );
     const inner = joints.slice(1, -1);
 
-    context.clearRect(0, 0, width, height);
     context.lineJoin = context.lineCap = 'round';
     context.fillStyle = colour('--sunk');
     for (const [i, [x]] of joints.slice(0, -1).entries())
@@ -177,7 +165,7 @@ export class Graph {
     context.beginPath();
     context.arc(x, y, 6 * unit, 0, 2 * Math.PI);
     context.stroke();
-  };
+  }
 }
 
 const within = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));

@@ -1,23 +1,19 @@
 import { element } from '../../dom.ts';
+import { ARROWS } from '../../kit/arrows.ts';
 import { toRgb, type Rgb } from '../../kit/rgb.ts';
+import { drawScaled, Surface } from '../../kit/surface.ts';
 import type { Points } from './trainer.ts';
 
 type Position = readonly [x: number, y: number];
 
-const KEYS: Readonly<Record<string, Position>> = {
-  ArrowLeft: [-1, 0],
-  ArrowRight: [1, 0],
-  ArrowUp: [0, 1],
-  ArrowDown: [0, -1],
-};
 const KEY_STEP = 0.05;
+
 /** The square [−1, 1]²: class probabilities as a field of two colours, points on it, and a place to add some. */
 export class Plane {
   readonly element: HTMLElement;
   readonly #canvas: HTMLCanvasElement;
   readonly #onAdd: (position: Position) => void;
-  readonly #observer = new ResizeObserver(() => this.#draw());
-  readonly #theme = matchMedia('(prefers-color-scheme: dark)');
+  readonly #surface: Surface;
   #field: Float32Array | null = null;
   #points: Points = { x: new Float32Array(), y: new Int32Array() };
   #cursor: Position | null = null;
@@ -37,45 +33,38 @@ export class Plane {
     this.#canvas.addEventListener('keydown', (event) => this.#key(event));
     this.#canvas.addEventListener('blur', () => {
       this.#cursor = null;
-      this.#draw();
+      this.#surface.draw();
     });
-    this.#observer.observe(this.#canvas);
-    this.#theme.addEventListener('change', this.#draw);
+    this.#surface = new Surface(this.#canvas, (context, { width }, style) =>
+      this.#paint(context, width, style),
+    );
   }
 
   close(): void {
-    this.#observer.disconnect();
-    this.#theme.removeEventListener('change', this.#draw);
+    this.#surface.close();
   }
 
   /** @param field probability of class 1, row by row from the top left of a square grid */
   show(field: Float32Array, points: Points): void {
     this.#field = field;
     this.#points = points;
-    this.#draw();
+    this.#surface.draw();
   }
 
   #key(event: KeyboardEvent): void {
     const [x, y] = this.#cursor ?? [0, 0];
-    const move = KEYS[event.key];
+    const move = ARROWS[event.key];
     if (move) {
       const within = (value: number) => Math.min(1, Math.max(-1, value));
       this.#cursor = [within(x + KEY_STEP * move[0]), within(y + KEY_STEP * move[1])];
-      this.#draw();
+      this.#surface.draw();
     } else if (event.key === 'Enter' || event.key === ' ') this.#onAdd([x, y]);
     else return;
     event.preventDefault();
   }
 
-  #draw = (): void => {
-    const size = Math.round(this.#canvas.clientWidth * devicePixelRatio);
-    if (size === 0) return;
-    if (this.#canvas.width !== size) this.#canvas.width = size;
-    if (this.#canvas.height !== size) this.#canvas.height = size;
-    const context = this.#canvas.getContext('2d')!;
-    const style = getComputedStyle(this.#canvas);
+  #paint(context: CanvasRenderingContext2D, size: number, style: CSSStyleDeclaration): void {
     const colours = ['--warm', '--accent'].map((name) => style.getPropertyValue(name).trim());
-    context.clearRect(0, 0, size, size);
     if (this.#field) this.#drawField(context, this.#field, size, colours);
     const radius = size / 110;
     context.lineWidth = radius / 3;
@@ -89,7 +78,7 @@ export class Plane {
       context.stroke();
     });
     if (this.#cursor) this.#drawCursor(context, this.#place(...this.#cursor, size), 3 * radius);
-  };
+  }
 
   #drawField(context: CanvasRenderingContext2D, field: Float32Array, size: number, colours: string[]): void {
     const side = Math.sqrt(field.length);
@@ -99,10 +88,7 @@ export class Plane {
       image.data.set(p < 0.5 ? a : b, 4 * i);
       image.data[4 * i + 3] = 255 * (0.05 + 0.35 * Math.abs(2 * p - 1));
     });
-    const small = new OffscreenCanvas(side, side);
-    small.getContext('2d')!.putImageData(image, 0, 0);
-    context.imageSmoothingQuality = 'high';
-    context.drawImage(small, 0, 0, size, size);
+    drawScaled(context, image, size);
   }
 
   #drawCursor(context: CanvasRenderingContext2D, [x, y]: Position, arm: number): void {

@@ -1,16 +1,12 @@
 import { element } from '../../dom.ts';
+import { ARROWS } from '../../kit/arrows.ts';
 import { CLASSES, PIXELS, SIDE, type Pixels } from '../../kit/digits.ts';
 import { toRgb } from '../../kit/rgb.ts';
+import { drawScaled, Surface } from '../../kit/surface.ts';
 import { REACH, TILES } from './extent.ts';
 
 export type Position = readonly [z1: number, z2: number];
 
-const KEYS: Readonly<Record<string, Position>> = {
-  ArrowLeft: [-1, 0],
-  ArrowRight: [1, 0],
-  ArrowUp: [0, 1],
-  ArrowDown: [0, -1],
-};
 const KEY_STEP = 0.1;
 
 /** Hues that neighbours in the alphabet of digits do not share; each dot is its digit, so that none depends on colour. */
@@ -22,8 +18,7 @@ export class LatentPlane {
   readonly element: HTMLElement;
   readonly #canvas: HTMLCanvasElement;
   readonly #onMove: (position: Position) => void;
-  readonly #observer = new ResizeObserver(() => this.#draw());
-  readonly #theme = matchMedia('(prefers-color-scheme: dark)');
+  readonly #surface: Surface;
   #tiles: Pixels | null = null;
   #codes: Float32Array | null = null;
   #labels: Uint8Array = new Uint8Array();
@@ -51,25 +46,25 @@ export class LatentPlane {
     for (const type of ['pointerup', 'pointercancel'] as const)
       this.#canvas.addEventListener(type, () => (this.#pointer = null));
     this.#canvas.addEventListener('keydown', (event) => this.#key(event));
-    this.#observer.observe(this.#canvas);
-    this.#theme.addEventListener('change', this.#draw);
+    this.#surface = new Surface(this.#canvas, (context, { width }, style) =>
+      this.#paint(context, width, style),
+    );
   }
 
   close(): void {
-    this.#observer.disconnect();
-    this.#theme.removeEventListener('change', this.#draw);
+    this.#surface.close();
   }
 
   show(tiles: Pixels | null, codes: Float32Array | null, labels: Uint8Array): void {
     [this.#tiles, this.#codes, this.#labels] = [tiles, codes, labels];
-    this.#draw();
+    this.#surface.draw();
   }
 
   /** Choose a place, as the reader does. */
   move([z1, z2]: Position): void {
     const within = (z: number) => Math.min(REACH, Math.max(-REACH, z));
     this.#position = [within(z1), within(z2)];
-    this.#draw();
+    this.#surface.draw();
     this.#onMove(this.#position);
   }
 
@@ -79,22 +74,15 @@ export class LatentPlane {
   }
 
   #key(event: KeyboardEvent): void {
-    const step = KEYS[event.key];
+    const step = ARROWS[event.key];
     if (!step) return;
     const size = event.shiftKey ? 5 * KEY_STEP : KEY_STEP;
     this.move([this.#position[0] + size * step[0], this.#position[1] + size * step[1]]);
     event.preventDefault();
   }
 
-  #draw = (): void => {
-    const size = Math.round(this.#canvas.clientWidth * devicePixelRatio);
-    if (size === 0) return;
-    if (this.#canvas.width !== size) this.#canvas.width = size;
-    if (this.#canvas.height !== size) this.#canvas.height = size;
-    const context = this.#canvas.getContext('2d')!;
-    const style = getComputedStyle(this.#canvas);
+  #paint(context: CanvasRenderingContext2D, size: number, style: CSSStyleDeclaration): void {
     const colour = (name: string) => style.getPropertyValue(name).trim();
-    context.clearRect(0, 0, size, size);
     if (this.#tiles) this.#drawTiles(context, this.#tiles, size, colour('--ink'));
     if (this.#codes) this.#drawCodes(context, this.#codes, size, colour('--line'), style.fontFamily);
     const [x, y] = this.#place(this.#position, size);
@@ -108,7 +96,7 @@ export class LatentPlane {
       context.arc(x, y, size / 36, 0, 2 * Math.PI);
       context.stroke();
     }
-  };
+  }
 
   #drawTiles(context: CanvasRenderingContext2D, tiles: Pixels, size: number, ink: string): void {
     const width = TILES * SIDE;
@@ -122,10 +110,7 @@ export class LatentPlane {
         packed[corner + Math.floor(p / SIDE) * width + (p % SIDE)] =
           base | (Math.round(255 * tiles[tile * PIXELS + p]!) << 24);
     }
-    const small = new OffscreenCanvas(width, width);
-    small.getContext('2d')!.putImageData(image, 0, 0);
-    context.imageSmoothingQuality = 'high';
-    context.drawImage(small, 0, 0, size, size);
+    drawScaled(context, image, size);
   }
 
   #drawCodes(
@@ -148,7 +133,7 @@ export class LatentPlane {
     context.textBaseline = 'middle';
     for (const [i, label] of this.#labels.entries()) {
       const [x, y] = this.#place([codes[2 * i]!, codes[2 * i + 1]!], size);
-      context.fillStyle = colourOf(label, this.#theme.matches);
+      context.fillStyle = colourOf(label, this.#surface.isDark);
       context.fillText(String(label), x, y);
     }
   }
