@@ -78,6 +78,6 @@ export default example({
       f['log p(x | z) with β = 1, more than with β = 4'],
       short ? 0 : 5,
     ),
-    atLeast('ELBO with β = 1', f['ELBO with β = 1'], short ? -202 : -130),
+    atLeast('ELBO with β = 1', f['ELBO with β = 1'], short ? -200 : -130),
   ],
 });

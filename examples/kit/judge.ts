@@ -40,7 +40,7 @@ export const binarize = (x: Tensor): Tensor => cast(lt(uniform(x.shape), x), 'f3
  * Train the judge on `train`.
  *
  * @param real digits to compare with
- * @param steps 300 in full forms
+ * @param steps default 300; a short form that only compares distances makes do with fewer
  * @returns judges generated images [n, 784], n a multiple of 500, with values in [0, 1]
  */
 export async function trainJudge(
@@ -48,7 +48,7 @@ export async function trainJudge(
   train: Digits,
   real: data.Dataset<{ x: Float32Array }>,
   seed: number,
-  steps: number,
+  steps = 300,
 ): Promise<(images: Float32Array) => Promise<Judgement>> {
   const body = new nn.Sequential(
     new nn.Flatten(),
