@@ -1,4 +1,4 @@
-// What the tests of the demo's cards share.
+// What the tests of the demo's cards share: each trains its card for real, and uses it as somebody would.
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, type Page, type TestInfo } from '@playwright/test';
 
@@ -83,3 +83,36 @@ async function checkAccessibility(page: Page): Promise<void> {
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('; ')}`);
   expect(found, 'found by axe').toEqual([]);
 }
+
+export type Point = readonly [x: number, y: number];
+
+/** Move the pressed pointer over an element along a path in shares of its size. */
+export async function stroke(
+  page: Page,
+  selector: string,
+  [start, ...rest]: readonly Point[],
+): Promise<void> {
+  const target = page.locator(selector);
+  await target.scrollIntoViewIfNeeded();
+  const { x, y, width, height } = (await target.boundingBox())!;
+  await page.mouse.move(x + start![0] * width, y + start![1] * height);
+  await page.mouse.down();
+  for (const [dx, dy] of rest) await page.mouse.move(x + dx * width, y + dy * height, { steps: 3 });
+  await page.mouse.up();
+}
+
+/** Red, green, blue and alpha of a canvas, `at` pixels from its left and from its top. */
+export const pixel = (page: Page, selector: string, at: number): Promise<number[]> =>
+  page.locator(selector).evaluate((canvas: HTMLCanvasElement, offset) => {
+    const copy = new OffscreenCanvas(1, 1).getContext('2d')!;
+    copy.drawImage(canvas, -offset, -offset);
+    return [...copy.getImageData(0, 0, 1, 1).data];
+  }, at);
+
+/** How opaque a canvas is, on 28 × 28 places. Read from a copy: Chromium warns of a canvas that is read again and again. */
+export const inkOf = (page: Page, selector: string): Promise<number[]> =>
+  page.locator(selector).evaluate((canvas: HTMLCanvasElement) => {
+    const copy = new OffscreenCanvas(28, 28).getContext('2d')!;
+    copy.drawImage(canvas, 0, 0, 28, 28);
+    return [...copy.getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 3);
+  });
