@@ -6,7 +6,8 @@
 // With I_VECTOR the 8 rows are two groups of 4 neighbouring channels of one tap; otherwise each row has a tap of its own.
 //
 // Injected: X_ELEMENT (vec4f with I_VECTOR, else f32), I_VECTOR (input channels are a multiple of 4), LANES_X, LANES_Y.
-// Output channels are a multiple of 4. Generated: epilogue(i, value). Library: workgroup_index.
+// Output channels are a multiple of 4. Generated: epilogue(i, value).
+// Library: row_of, offset_of, load_four, load_one, workgroup_index.
 struct Sizes {
   rows: u32, // kernel_h * kernel_w * in_channels
   in_channels: u32,
@@ -30,39 +31,6 @@ struct Sizes {
 @group(0) @binding(0) var<uniform> sizes: Sizes;
 @group(0) @binding(1) var<storage, read> x: array<X_ELEMENT>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4f>;
-
-// What one row reads: the displacement of its tap and its channel.
-struct Row {
-  y: i32,
-  x: i32,
-  channel: u32,
-}
-
-fn row_of(wanted: u32) -> Row {
-  let row = min(wanted, sizes.rows - 1u);
-  let tap = row / sizes.in_channels;
-  return Row(
-    i32(tap / sizes.kernel_w) * sizes.dilation_y - sizes.pad_y,
-    i32(tap % sizes.kernel_w) * sizes.dilation_x - sizes.pad_x,
-    row % sizes.in_channels
-  );
-}
-
-// Offset of the row's element for output pixel (oy, ox) of an image, or -1 outside it.
-fn offset_of(row: Row, image: u32, oy: u32, ox: u32) -> i32 {
-  let y = i32(oy) * sizes.stride_y + row.y;
-  let x = i32(ox) * sizes.stride_x + row.x;
-  let inside = (u32(y) < sizes.in_h) & (u32(x) < sizes.in_w); // as u32 a negative coordinate is huge
-  return select(-1, i32(((image * sizes.in_h + u32(y)) * sizes.in_w + u32(x)) * sizes.in_channels + row.channel), inside);
-}
-
-fn load_four(offset: i32) -> vec4f {
-  return select(vec4f(), vec4f(x[u32(max(offset, 0)) / 4u]), offset >= 0);
-}
-
-fn load_one(offset: i32) -> f32 {
-  return select(0.0, vec4f(x[u32(max(offset, 0))]).x, offset >= 0);
-}
 
 @compute @workgroup_size(LANES_X, LANES_Y)
 fn main(

@@ -21,6 +21,8 @@ import {
   type Shape,
   type StepStats,
   type Trace,
+  type TuneOptions,
+  type TuningTable,
   type TypedArray,
   type Update,
   type Value,
@@ -102,6 +104,8 @@ export interface Step<S extends Signature, O> {
   readonly stats: StepStats | null;
   /** See the function `profile`. */
   profile(inputs: InputData<S>, options?: ProfileOptions): Promise<Profile>;
+  /** See the function `tune`. */
+  tune(options?: TuneOptions): Promise<TuningTable>;
   /** Free the buffers of all plans; parameters stay on the device. */
   release(): void;
   /** The plan of the latest shapes, as text. */
@@ -253,6 +257,14 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
         });
       },
     },
+    tune: {
+      value: (tuneOptions: TuneOptions = {}) =>
+        inOrder(device, () => {
+          if (!latest.tune)
+            throw new DeviceError(`tune: expected a step compiled for webgpu(), got one for ${device.name}`);
+          return latest.tune(tuneOptions);
+        }),
+    },
     release: {
       value() {
         // steps that were called before still need the buffers
@@ -289,6 +301,26 @@ export function profile<S extends Signature, O>(
   options: ProfileOptions = {},
 ): Promise<Profile> {
   return step.profile(inputs, options);
+}
+
+/**
+ * Make a step faster on this adapter: measure the variants of each of its kernels (tiles of products, rows per invocation of
+ * attention, …), and run the step with the fastest from now on. Steps that are compiled later on the same device use what was
+ * measured, too; those compiled before stay as they are.
+ *
+ * Nothing is trained: parameters, optimizer state and random counters are as before. Variants sum in different orders, so
+ * that results may differ in their last bits from those of before. Keep the table and give it to
+ * `webgpu({ tuning })` where the same bits are wanted again, on this machine or another one.
+ *
+ * @param step as its latest shapes have compiled it
+ * @returns the variant of each kernel that has several, by op and shapes
+ * @throws DeviceError on `cpu()`; ArgumentError for a `budgetMs` below 0
+ */
+export function tune(
+  step: Pick<Step<Signature, unknown>, 'tune'>,
+  options: TuneOptions = {},
+): Promise<TuningTable> {
+  return step.tune(options);
 }
 
 /** The shape of an input's data: that of its spec, but for the leading size. */

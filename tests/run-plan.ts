@@ -5,6 +5,7 @@ import { newNdArray, type NdArray } from '../src/cpu/nd-array.ts';
 import { references } from '../src/cpu/references.ts';
 import { sizeOf, stridesOf } from '../src/graph/index.ts';
 import { nodesOf, paddedBytes, readsOf, type Plan, type View } from '../src/plan/index.ts';
+import { usualSpec } from '../src/webgpu/kernels/usual.ts';
 import { allKernels } from './all-kernels.ts';
 import { compose } from '../src/webgpu/compose.ts';
 
@@ -126,7 +127,7 @@ export function faultsOf(plan: Plan, maxBindings = 8): string[] {
     }
     // A dispatch may bind a buffer that it writes only once.
     const adapter = { software: false, subgroupSize: 0 };
-    const { bindings } = compose(kernel, plan, scalarIndex, adapter, allKernels);
+    const { bindings } = compose(kernel, plan, scalarIndex, usualSpec(kernel, plan, adapter, allKernels));
     const storage = bindings.flatMap((b) => (b.kind === 'uniform' ? [] : [b]));
     if (storage.length > maxBindings) faults.push(`kernel ${k} binds ${storage.length} storage buffers`);
     const keys = storage.map(({ buffer }) => (buffer === 'scalars' ? buffer : bufferOf(plan, buffer.node)));

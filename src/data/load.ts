@@ -1,3 +1,4 @@
+import { nodeModule } from '../graph/index.ts';
 import { LoadError } from './errors.ts';
 
 export interface LoadOptions {
@@ -11,27 +12,6 @@ export interface LoadOptions {
   /** In pages, where `npm:` files are: a server's folder, or that of a CDN with versions in the path. Default `/node_modules/`. */
   packages?: string | URL;
   signal?: AbortSignal;
-}
-
-/** The parts of Node that reading a file needs. */
-interface NodeModules {
-  'node:fs/promises': {
-    readFile(path: string | URL, options: { signal?: AbortSignal }): Promise<Uint8Array>;
-  };
-  'node:module': {
-    createRequire(from: string): { resolve: { paths(request: string): string[] | null } };
-  };
-  'node:path': { join(...parts: string[]): string };
-}
-
-/**
- * A module of Node, or undefined elsewhere. Asking the process for it, unlike an import, leaves bundlers out of it.
- */
-function nodeModule<M extends keyof NodeModules>(name: M): NodeModules[M] | undefined {
-  interface NodeProcess {
-    getBuiltinModule?(name: string): NodeModules[M];
-  }
-  return (globalThis as { process?: NodeProcess }).process?.getBuiltinModule?.(name);
 }
 
 /** `https:` of a URL; a single letter is a drive of Windows. */

@@ -1,5 +1,6 @@
 export * from './dtype.ts';
 export * from './errors.ts';
+export * from './node.ts';
 export * from './op.ts';
 export * from './order.ts';
 export * from './parameter.ts';

@@ -113,6 +113,19 @@ export interface Profile {
   toChromeTrace(): string;
 }
 
+/** The variant of each kernel that has several: what `tune` measured, as plain JSON. */
+export type TuningTable = Readonly<Record<string, string>>;
+
+export interface TuneOptions {
+  /** Measure no further kernel after this many milliseconds; default 5,000. Those that are left run as before. */
+  budgetMs?: number;
+  /**
+   * Where measurements are kept for later visits: in browsers the name of a database (IndexedDB), in Node a file in the
+   * user's cache folder; or false, to measure anew. Default `chainrule`.
+   */
+  cache?: string | false;
+}
+
 /** A program made ready for one device. */
 export interface Executor {
   /** Enqueue one step. Resolves when the work is enqueued, not when it is done. */
@@ -121,6 +134,8 @@ export interface Executor {
   readonly stats?: StepStats;
   /** Time each kernel; on a GPU only. Parameters stay as they are. */
   profile?(inputs: ReadonlyMap<string, TypedArray>, options: ProfileOptions): Promise<Profile>;
+  /** Measure the variants of each kernel and go on with the fastest; on a GPU only. Parameters stay as they are. */
+  tune?(options: TuneOptions): Promise<TuningTable>;
   /** What will run, as text. */
   print(): string;
   /** Free the plan's buffers; parameters stay. */

@@ -9,6 +9,7 @@ import {
 } from '../graph/index.ts';
 import { describeKernel, readsOf, type Loop, type Plan } from '../plan/index.ts';
 import type { WebGpuDevice } from './device.ts';
+import type { Encodable, EncodePass } from './executor.ts';
 import { resolveInLoop, timeOf, type Resolve } from './places.ts';
 
 /** What it takes to run a plan kernel by kernel. */
@@ -17,9 +18,13 @@ export interface CheckedPlan {
   readonly plan: Plan;
   readonly inspect: Inspections;
   readonly resolve: Resolve;
-  /** Submit the next dispatch by itself: those of the plan in order, loops run out. */
-  readonly runNext: () => void;
+  /** Those of the plan in order, loops run out. */
+  readonly dispatches: readonly Encodable[];
+  readonly encodePass: EncodePass;
 }
+
+/** What is left of it to run. */
+type Running = Omit<CheckedPlan, 'dispatches'> & { readonly dispatches: Iterator<Encodable> };
 
 /** Values as they lie in buffers, each from when it was stored: not from when a later kernel reads it. */
 type Values = Map<Tensor, TypedArray>;
@@ -28,18 +33,24 @@ type Values = Map<Tensor, TypedArray>;
  * Run one step kernel by kernel. After each, what it has stored is read back and inspected, together with what it had to
  * read. When an inspection throws, parameters get their old values back.
  *
- * @param given the values of inputs and host scalars
+ * @param scalars the values of host scalars
+ * @param inputs those of inputs by name
  */
 export async function runChecked(
-  checked: CheckedPlan,
-  given: ReadonlyMap<Tensor, TypedArray>,
+  { dispatches, ...rest }: CheckedPlan,
+  scalars: ReadonlyMap<Tensor, TypedArray>,
+  inputs: ReadonlyMap<string, TypedArray>,
 ): Promise<void> {
+  const checked: Running = { ...rest, dispatches: dispatches.values() };
   const { device, plan, resolve } = checked;
-  const values: Values = new Map(given);
+  const values: Values = new Map(scalars);
   const parameters = new Set<Parameter>(plan.updates.values());
   for (const node of plan.order) {
     if (node instanceof Parameter) parameters.add(node);
     if (node.op.name === 'constant') values.set(node, node.attrs.data as TypedArray);
+    if (node.op.name !== 'input') continue;
+    const data = inputs.get(node.attrs.name as string)!;
+    values.set(node, node.dtype === 'bool' ? data.map((x) => Number(x !== 0)) : data);
   }
   for (const parameter of parameters) values.set(parameter, await device.read(resolve(parameter), parameter));
   const before = new Map(values);
@@ -56,20 +67,22 @@ export async function runChecked(
 }
 
 async function runPlan(
-  checked: CheckedPlan,
+  checked: Running,
   plan: Plan,
   resolve: Resolve,
   values: Values,
   loopSteps: readonly number[],
 ): Promise<void> {
-  const { device, runNext } = checked;
+  const { device, dispatches, encodePass } = checked;
   for (const kernel of plan.kernels) {
     const loop = plan.loops.get(kernel);
     if (loop) {
       await runLoop(checked, loop, resolve, values, loopSteps);
       continue;
     }
-    runNext();
+    const encoder = device.gpu.createCommandEncoder();
+    encodePass(encoder, [dispatches.next().value as Encodable]);
+    device.gpu.queue.submit([encoder.finish()]);
     const stores = new Map(
       await Promise.all(
         kernel.stores.map(async (node) => [node, await device.read(resolve(node), node)] as const),
@@ -87,7 +100,7 @@ async function runPlan(
 }
 
 async function runLoop(
-  checked: CheckedPlan,
+  checked: Running,
   loop: Loop,
   resolve: Resolve,
   values: Values,
@@ -114,7 +127,7 @@ async function runLoop(
   loop.carries.forEach(({ last }, i) => 'op' in last && values.set(last, carries[i]!));
 }
 
-function inspectAll({ inspect, plan }: CheckedPlan, ran: Omit<Ran, 'updates'>): void {
+function inspectAll({ inspect, plan }: Running, ran: Omit<Ran, 'updates'>): void {
   for (const look of [inspect.values, inspect.computed]) look?.({ ...ran, updates: plan.updates });
 }
 

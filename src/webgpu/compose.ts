@@ -4,12 +4,19 @@ import workgroupLibrary from '../../shaders/lib/workgroup.wgsl';
 import { ChainruleError, type Tensor } from '../graph/index.ts';
 import { describeKernel, type Kernel, type Plan } from '../plan/index.ts';
 import { Generator, type BufferOf } from './generate.ts';
-import { linesKernel, mapKernel, type Adapter, type KernelSpec, type KernelTable } from './kernels/index.ts';
+import type { KernelSpec } from './kernels/index.ts';
 
 /** A buffer in the order of binding numbers; uniforms carry their contents. */
 export type ComposedBinding =
   | { readonly kind: 'uniform'; readonly words: readonly number[] }
   | { readonly kind: 'read' | 'read_write'; readonly buffer: BufferOf };
+
+/** A buffer's part of a binding. */
+export type Bound = Extract<ComposedBinding, { readonly buffer: unknown }>;
+
+/** Whose buffer a binding means. */
+export const valueOf = ({ buffer }: Bound): Tensor | 'scalars' =>
+  buffer === 'scalars' ? buffer : buffer.node;
 
 /** A dispatch ready to become a pipeline and a bind group. */
 export interface Composed {
@@ -19,32 +26,24 @@ export interface Composed {
   readonly workgroups: number;
 }
 
-/**
- * The complete text and binding table of one kernel.
- *
- * @param kernels those that the plan needs, and maybe more
- */
+/** The complete text and binding table of one kernel, run as `spec` says. */
 export function compose(
   kernel: Kernel,
   plan: Plan,
   scalarIndex: ReadonlyMap<Tensor, number>,
-  adapter: Adapter,
-  kernels: Partial<KernelTable>,
+  spec: KernelSpec,
 ): Composed {
-  const { anchor, lines } = kernel;
-  const spec = anchor
-    ? choose(anchor, plan, adapter, kernels)
-    : lines
-      ? linesKernel(lines, adapter)
-      : mapKernel(kernel.epilogue[0]!.size);
   const generator = new Generator(plan, kernel, scalarIndex, spec.epilogueWidth, spec.prologueWidth ?? 1);
   const generated = generator.finish(spec.shader.bindings.length);
   const libraries = [workgroupLibrary, ...spec.libraries];
   if (/\b(softplus|erf|tanh_accurate|power)\(/.test(generated.code)) libraries.push(mathLibrary);
   if (generated.code.includes('philox(')) libraries.push(philoxLibrary);
-  const usesSubgroups = spec.libraries.some(({ code }) => code.includes('subgroup'));
+  const usesQuads = spec.shader.code.includes('quadSwap');
+  const usesSubgroups = usesQuads || spec.libraries.some(({ code }) => code.includes('subgroup'));
   const code = [
     usesSubgroups ? 'enable subgroups;' : '',
+    // Quads return as a whole.
+    usesQuads ? 'diagnostic(off, subgroup_uniformity);' : '',
     ...Object.entries(spec.constants).map(([name, value]) => declare(name, value)),
     spec.shader.code,
     ...libraries.map((library) => library.code),
@@ -56,7 +55,7 @@ export function compose(
   let operand = 0;
   const staticBindings = spec.shader.bindings.map((binding): ComposedBinding => {
     if (binding.kind === 'uniform') return { kind: 'uniform', words: sizeWords(spec, binding.members ?? []) };
-    const view = plan.views.get(anchor!.inputs[spec.operands[operand++]!]!)!;
+    const view = plan.views.get(kernel.anchor!.inputs[spec.operands[operand++]!]!)!;
     return { kind: 'read', buffer: { node: view.base } };
   });
   const dims: ComposedBinding[] =
@@ -70,21 +69,6 @@ export function compose(
     bindings: [...staticBindings, ...dims, ...buffers],
     workgroups: spec.workgroups,
   };
-}
-
-function choose(anchor: Tensor, plan: Plan, adapter: Adapter, kernels: Partial<KernelTable>): KernelSpec {
-  const record = kernels[anchor.op.name as keyof KernelTable] as (
-    node: Tensor,
-    attrs: unknown,
-    views: unknown,
-    adapter: Adapter,
-  ) => KernelSpec;
-  return record(
-    anchor,
-    anchor.attrs,
-    anchor.inputs.map((input) => plan.views.get(input)!),
-    adapter,
-  );
 }
 
 function declare(name: string, value: number | boolean | string): string {

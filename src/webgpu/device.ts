@@ -14,6 +14,7 @@ import {
   type Program,
   type Shape,
   type Tensor,
+  type TuningTable,
   type TypedArray,
 } from '../graph/index.ts';
 import { paddedBytes, type Place } from '../plan/index.ts';
@@ -37,6 +38,11 @@ export interface WebGpuOptions {
   powerPreference?: 'low-power' | 'high-performance';
   /** Use this device instead of asking for one; its owner destroys it. */
   device?: GPUDevice;
+  /**
+   * Which variants of kernels to run, as `tune` has measured it on such an adapter: results then have the same bits again.
+   * Compiling throws ArgumentError for a variant that a kernel does not have.
+   */
+  tuning?: TuningTable;
 }
 
 /** Features that make kernels faster where the adapter has them. */
@@ -57,7 +63,8 @@ const WANTED_LIMITS = [
  * @throws DeviceError when there is no WebGPU, no adapter, or the adapter refuses a device
  */
 export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
-  if (options.device) return new WebGpuDevice(options.device, options.device.adapterInfo, false);
+  const { tuning = {} } = options;
+  if (options.device) return new WebGpuDevice(options.device, options.device.adapterInfo, false, tuning);
   const gpu = await findGpu();
   const adapter = await gpu.requestAdapter({
     powerPreference: options.powerPreference ?? 'high-performance',
@@ -70,7 +77,7 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
   const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((limit) => [limit, adapter.limits[limit]]));
   try {
     const device = await adapter.requestDevice({ requiredFeatures: [...requiredFeatures], requiredLimits });
-    return new WebGpuDevice(device, adapter.info, true);
+    return new WebGpuDevice(device, adapter.info, true, tuning);
   } catch (cause) {
     throw new DeviceError(
       `webgpu: expected a device from ${adapter.info.vendor || 'the adapter'}, got: ${String(cause)}`,
@@ -116,6 +123,8 @@ export class WebGpuDevice implements Device {
   readonly gpu: GPUDevice;
   readonly info: AdapterInfo;
   readonly adapter: Adapter;
+  /** Variants of kernels that were measured, or given. */
+  readonly tuning: Map<string, string>;
   /** Resolves with the reason when the device is lost (driver reset, GPU process crash, `destroy`). */
   readonly lost: Promise<string>;
   readonly #owned: boolean;
@@ -127,7 +136,7 @@ export class WebGpuDevice implements Device {
   #lostReason: string | null = null;
   #building: Promise<unknown> = Promise.resolve();
 
-  constructor(gpu: GPUDevice, info: GPUAdapterInfo, owned: boolean) {
+  constructor(gpu: GPUDevice, info: GPUAdapterInfo, owned: boolean, tuning: TuningTable) {
     this.gpu = gpu;
     this.#owned = owned;
     const { vendor, architecture, description } = info;
@@ -137,6 +146,7 @@ export class WebGpuDevice implements Device {
     this.info = { vendor, architecture, description, software };
     // A row kernel assumes that its 64 invocations are whole subgroups.
     const largest = gpu.features.has('subgroups') ? (info.subgroupMaxSize ?? 128) : 0;
+    this.tuning = new Map(Object.entries(tuning));
     this.adapter = { software, subgroupSize: largest <= 64 ? largest : 0 };
     this.lost = gpu.lost.then(({ reason, message }) => (this.#lostReason = `${reason}: ${message}`));
   }

@@ -13,6 +13,8 @@ import {
   type ProfileOptions,
   type Program,
   type StepStats,
+  type TuneOptions,
+  type TuningTable,
   type TypedArray,
   type Value,
 } from '../graph/index.ts';
@@ -29,11 +31,12 @@ import {
   type Plan,
   type Scratch,
 } from '../plan/index.ts';
-import { compose, type Composed } from './compose.ts';
+import { compose, valueOf, type Composed } from './compose.ts';
 import type { WebGpuDevice } from './device.ts';
-import { loadKernels, type KernelTable } from './kernels/index.ts';
-import { mergeUpdates, valueOf, type Address } from './merge.ts';
+import { chooseKernels, type KernelSpec, type SpecOf } from './kernels/index.ts';
+import type { Address, MergeUpdates } from './merge.ts';
 import { resolveInLoop, type Resolve } from './places.ts';
+import { layOutSizes, uniformBytes, uploadSizes, type Sizes, type Uniforms } from './sizes.ts';
 import { StagingRing } from './staging.ts';
 import { BufferUsage } from './usage.ts';
 
@@ -58,13 +61,16 @@ export async function buildExecutor(device: WebGpuDevice, program: Program): Pro
     maxBindings: device.gpu.limits.maxStorageBuffersPerShaderStage,
     placeOf: (parameter) => device.placeOf(parameter),
   });
-  const kernels = await loadKernels(plansIn(plan));
+  const specOf = await chooseKernels(plansIn(plan), device.adapter, device.tuning);
+  // Updates lie side by side with their gradients only where these share a block. Checked kernels run one by one.
+  const canMerge = plan.blockOf.size > 0 && !program.inspect;
+  const mergeUpdates = canMerge ? (await import('./merge.ts')).mergeUpdates : null;
   device.gpu.pushErrorScope('out-of-memory');
   device.gpu.pushErrorScope('validation');
   let executor: WebGpuExecutor | undefined;
   let failure: unknown;
   try {
-    executor = new WebGpuExecutor(device, program, plan, orderOf, names, kernels);
+    executor = new WebGpuExecutor(device, program, plan, orderOf, names, specOf, mergeUpdates);
     await executor.compile();
   } catch (error) {
     failure = error;
@@ -106,6 +112,8 @@ export interface Dispatch extends Encodable {
   readonly plan: Plan;
   /** Where `print` shows the first of them. */
   readonly line: string;
+  /** Where its values are. */
+  readonly resolve: Resolve;
 }
 
 function encodePass(
@@ -124,22 +132,12 @@ function encodePass(
 
 export type EncodePass = typeof encodePass;
 
-const uniformBytes = (words: readonly number[]) => Math.ceil(words.length / 4) * 16;
-
-/** All uniforms of a plan in one buffer, each where a binding may begin; `offsets` are by the list of words. */
-function layOutSizes(composed: Iterable<Composed>, align: number) {
-  const offsets = new Map<readonly number[], number>();
-  let bytes = 0;
-  for (const { bindings } of composed) {
-    for (const binding of bindings) {
-      if (binding.kind !== 'uniform') continue;
-      offsets.set(binding.words, bytes);
-      bytes += Math.ceil(uniformBytes(binding.words) / align) * align;
-    }
-  }
-  const contents = new ArrayBuffer(Math.max(bytes, 16));
-  for (const [words, offset] of offsets) new Int32Array(contents, offset, words.length).set(words);
-  return { contents, offsets };
+/** What the kernels of a plan run as. */
+interface Texts {
+  readonly composed: ReadonlyMap<Kernel, Composed>;
+  /** For the first of kernels that run as one: the last of them, which shows where bindings end. */
+  readonly lastOf: ReadonlyMap<Kernel, Composed>;
+  readonly sizes: Sizes;
 }
 
 /** Every plan in `plan`: itself and the bodies of its loops. */
@@ -153,11 +151,9 @@ class WebGpuExecutor implements Executor {
   readonly #plan: Plan;
   /** Set when steps run kernel by kernel. */
   readonly #inspect: Inspections | undefined;
-  readonly #composed: ReadonlyMap<Kernel, Composed>;
-  /** For the first of kernels that run as one: the last of them, which shows where bindings end. */
-  readonly #lastOf = new Map<Kernel, Composed>();
-  /** Contents of the uniform that holds all sizes, and where each kernel's words are. */
-  readonly #sizes: ReturnType<typeof layOutSizes>;
+  readonly #mergeUpdates: MergeUpdates | null;
+  #texts: Texts;
+  #uniforms: Uniforms | null = null;
   readonly #buffers: GPUBuffer[] = [];
   readonly #slots: readonly GPUBuffer[];
   readonly #constants = new Map<Tensor, GPUBuffer>();
@@ -168,8 +164,10 @@ class WebGpuExecutor implements Executor {
   readonly #scalars: readonly Tensor[];
   readonly #outputs: readonly { readonly name: string; readonly node: Tensor; readonly offset: number }[];
   readonly #ring: StagingRing;
-  readonly bytes: number;
-  readonly #dispatches: Dispatch[] = [];
+  /** All but sizes. */
+  readonly #bytes: number;
+  #dispatches: Dispatch[] = [];
+  readonly #resolve: Resolve = (value) => this.#resource(value);
   /** What a step costs, once somebody has asked. */
   #cost: Cost | null = null;
 
@@ -179,25 +177,17 @@ class WebGpuExecutor implements Executor {
     plan: Plan,
     orderOf: (p: Parameter) => readonly number[] | null,
     outputNames: readonly string[],
-    kernels: Partial<KernelTable>,
+    specOf: SpecOf,
+    mergeUpdates: MergeUpdates | null,
   ) {
     this.#device = device;
+    this.#mergeUpdates = mergeUpdates;
     this.#plan = plan;
     this.#inspect = program.inspect;
     const { STORAGE, COPY_SRC, COPY_DST } = BufferUsage;
 
     this.#scalars = plan.order.filter((node) => node.op.name === 'hostScalar');
-    const scalarIndex = new Map(this.#scalars.map((node, i) => [node, i]));
-    const composed = new Map(
-      [...plansIn(plan)].flatMap((each) =>
-        each.kernels
-          .filter((kernel) => !each.loops.has(kernel))
-          .map((kernel) => [kernel, compose(kernel, each, scalarIndex, device.adapter, kernels)] as const),
-      ),
-    );
-    this.#composed = composed;
-    if (!this.#inspect) this.#mergeUpdates(composed);
-    this.#sizes = layOutSizes(this.#composed.values(), device.gpu.limits.minUniformBufferOffsetAlignment);
+    this.#texts = this.#compose(specOf);
 
     // Layout of the upload: scalars, then inputs, each where a binding may begin.
     const align = device.gpu.limits.minStorageBufferOffsetAlignment;
@@ -217,12 +207,7 @@ class WebGpuExecutor implements Executor {
     const constants = plan.order.filter((node) => node.op.name === 'constant');
     const slotBytes = plan.slots.reduce((sum, bytes) => sum + bytes, 0);
     const constantBytes = constants.reduce((sum, node) => sum + paddedBytes(node), 0);
-    this.bytes =
-      slotBytes +
-      constantBytes +
-      uploadBytes +
-      this.#sizes.contents.byteLength +
-      StagingRing.bytes(outputBytes);
+    this.#bytes = slotBytes + constantBytes + uploadBytes + StagingRing.bytes(outputBytes);
     if (program.memoryLimit !== undefined && this.bytes > program.memoryLimit) {
       throw new OutOfMemoryError(
         `compile: expected a plan of at most ${program.memoryLimit} bytes (memoryLimit), got ${this.bytes}`,
@@ -257,27 +242,47 @@ class WebGpuExecutor implements Executor {
     return buffer;
   }
 
-  /** Let updates of parameters that lie side by side run as one dispatch. */
-  #mergeUpdates(composed: Map<Kernel, Composed>): void {
+  /** GPU memory without parameters. */
+  get bytes(): number {
+    return this.#bytes + this.#texts.sizes.contents.byteLength;
+  }
+
+  #composeOne(kernel: Kernel, plan: Plan, spec: KernelSpec): Composed {
+    const scalarIndex = new Map(this.#scalars.map((node, i) => [node, i]));
+    return compose(kernel, plan, scalarIndex, spec);
+  }
+
+  /** The text of every kernel. Updates of parameters that lie side by side run as one dispatch. */
+  #compose(specOf: SpecOf): Texts {
+    const composed = new Map<Kernel, Composed>();
+    for (const plan of plansIn(this.#plan))
+      for (const kernel of plan.kernels)
+        if (!plan.loops.has(kernel))
+          composed.set(kernel, this.#composeOne(kernel, plan, specOf(kernel, plan)));
+    const lastOf = new Map<Kernel, Composed>();
     const limit = this.#device.gpu.limits.maxStorageBufferBindingSize;
-    const runs = mergeUpdates(this.#plan.kernels, composed, (value) => this.#address(value), limit);
+    const addressOf = (value: Tensor | 'scalars') => this.#address(value);
+    const runs = this.#mergeUpdates?.(this.#plan.kernels, composed, addressOf, limit) ?? [];
     for (const [first, { composed: whole, last, absorbed }] of runs) {
       composed.set(first, whole);
-      this.#lastOf.set(first, last);
+      lastOf.set(first, last);
       for (const kernel of absorbed) composed.delete(kernel);
     }
+    const sizes = layOutSizes(this.#device, composed.values());
+    return { composed, lastOf, sizes };
   }
 
   /** Compile all pipelines at once and record the dispatches. */
   async compile(): Promise<void> {
-    const compiling = [...this.#composed].map(
-      async ([kernel, composed]) => [kernel, await this.#device.pipeline(composed)] as const,
+    const { composed, sizes } = this.#texts;
+    const compiling = [...composed].map(
+      async ([kernel, text]) => [kernel, await this.#device.pipeline(text)] as const,
     );
-    const { contents } = this.#sizes;
-    const uniforms = this.#create(contents.byteLength, BufferUsage.UNIFORM | BufferUsage.COPY_DST, 'sizes');
-    this.#device.gpu.queue.writeBuffer(uniforms, 0, contents);
+    this.#uniforms?.buffer.destroy();
+    this.#uniforms = uploadSizes(this.#device, sizes);
     const pipelines = new Map(await Promise.all(compiling));
-    this.#record(this.#plan, (value) => this.#resource(value), pipelines, uniforms);
+    this.#dispatches = [];
+    this.#record(this.#plan, this.#resolve, pipelines, this.#uniforms);
   }
 
   /** Append the dispatches of `plan`, loops run out, each with a bind group of its own. */
@@ -285,7 +290,7 @@ class WebGpuExecutor implements Executor {
     plan: Plan,
     resolve: Resolve,
     pipelines: ReadonlyMap<Kernel, GPUComputePipeline>,
-    uniforms: GPUBuffer,
+    uniforms: Uniforms,
     path = '',
   ): void {
     for (const [i, kernel] of plan.kernels.entries()) {
@@ -296,27 +301,38 @@ class WebGpuExecutor implements Executor {
           this.#record(loop.body, resolveInLoop(loop, step, resolve), pipelines, uniforms, `${line}.`);
         continue;
       }
-      const composed = this.#composed.get(kernel);
+      const composed = this.#texts.composed.get(kernel);
       if (!composed) {
         this.#dispatches.at(-1)!.kernels.push(kernel); // runs with the kernel before it
         continue;
       }
-      const { bindings, name, workgroups } = composed;
-      const last = this.#lastOf.get(kernel)?.bindings;
-      const entries = bindings.map((b, binding): GPUBindGroupEntry => {
-        if (b.kind !== 'uniform') {
-          const [start, end] = [b, (last?.[binding] ?? b) as typeof b].map((each) => resolve(valueOf(each)));
-          return { binding, resource: { ...start!, size: end!.offset! + end!.size! - start!.offset! } };
-        }
-        const offset = this.#sizes.offsets.get(b.words)!;
-        return { binding, resource: { buffer: uniforms, offset, size: uniformBytes(b.words) } };
-      });
-      const layout = this.#device.layout(bindings);
-      const bindGroup = this.#device.gpu.createBindGroup({ layout, entries, label: name });
-      const x = Math.min(workgroups, MAX_WORKGROUPS);
-      const [pipeline, y] = [pipelines.get(kernel)!, Math.ceil(workgroups / x)];
-      this.#dispatches.push({ pipeline, bindGroup, x, y, kernels: [kernel], plan, line });
+      const last = this.#texts.lastOf.get(kernel);
+      const encodable = this.#encodable(composed, pipelines.get(kernel)!, resolve, uniforms, last);
+      this.#dispatches.push({ ...encodable, kernels: [kernel], plan, line, resolve });
     }
+  }
+
+  /** @param last of kernels that run as one: where bindings end */
+  #encodable(
+    composed: Composed,
+    pipeline: GPUComputePipeline,
+    resolve: Resolve,
+    { buffer, offsets }: Uniforms,
+    last = composed,
+  ): Encodable {
+    const { bindings, name, workgroups } = composed;
+    const entries = bindings.map((b, binding): GPUBindGroupEntry => {
+      if (b.kind !== 'uniform') {
+        const ends = [b, last.bindings[binding] as typeof b];
+        const [start, end] = ends.map((each) => resolve(valueOf(each)));
+        return { binding, resource: { ...start!, size: end!.offset! + end!.size! - start!.offset! } };
+      }
+      return { binding, resource: { buffer, offset: offsets.get(b.words)!, size: uniformBytes(b.words) } };
+    });
+    const layout = this.#device.layout(bindings);
+    const bindGroup = this.#device.gpu.createBindGroup({ layout, entries, label: name });
+    const x = Math.min(workgroups, MAX_WORKGROUPS);
+    return { pipeline, bindGroup, x, y: Math.ceil(workgroups / x) };
   }
 
   /** The same as `#resource` before there are buffers. */
@@ -363,7 +379,19 @@ class WebGpuExecutor implements Executor {
     this.#scalars.forEach((node, i) => (scalars[i] = node.attrs.next()));
     this.#uploadInputs(inputs);
 
-    if (this.#inspect) await this.#runChecked(this.#inspect, inputs, scalars);
+    if (this.#inspect) {
+      const { runChecked } = await import('./checked.ts');
+      const given = this.#scalars.map((node, i) => [node, scalars.slice(i, i + 1)] as const);
+      const checked = {
+        device: this.#device,
+        plan: this.#plan,
+        inspect: this.#inspect,
+        resolve: this.#resolve,
+        dispatches: this.#dispatches,
+        encodePass,
+      };
+      await runChecked(checked, new Map(given), inputs);
+    }
     const encoder = gpu.createCommandEncoder();
     if (!this.#inspect) encodePass(encoder, this.#dispatches);
     for (const { node, offset } of this.#outputs) {
@@ -393,39 +421,30 @@ class WebGpuExecutor implements Executor {
     return profileDispatches(this.#device, this.#dispatches, encodePass, options);
   }
 
+  async tune(options: TuneOptions): Promise<TuningTable> {
+    this.#device.requireAlive();
+    const { tuneDispatches } = await import('./tune.ts');
+    const { adapter, tuning } = this.#device;
+    const prepare = async ({ kernels: [kernel], plan, resolve }: Dispatch, spec: KernelSpec) => {
+      const composed = this.#composeOne(kernel!, plan, spec);
+      const pipeline = await this.#device.pipeline(composed);
+      const uniforms = uploadSizes(this.#device, layOutSizes(this.#device, [composed]));
+      return { ...this.#encodable(composed, pipeline, resolve, uniforms), uniforms };
+    };
+    const table = await tuneDispatches(this.#device, this.#dispatches, encodePass, prepare, options);
+    for (const [key, variant] of Object.entries(table)) tuning.set(key, variant);
+    this.#texts = this.#compose(await chooseKernels(plansIn(this.#plan), adapter, tuning));
+    await this.compile();
+    return table;
+  }
+
   get stats(): StepStats {
     const { flops, bytes: bytesMoved } = (this.#cost ??= costOfPlan(this.#plan));
     return { dispatches: this.#dispatches.length, bytes: this.bytes, flops, bytesMoved };
   }
 
-  /** Run all dispatches, one by one. */
-  async #runChecked(
-    inspect: Inspections,
-    inputs: ReadonlyMap<string, TypedArray>,
-    scalars: Float32Array,
-  ): Promise<void> {
-    const { gpu } = this.#device;
-    const given = new Map<Tensor, TypedArray>(
-      this.#scalars.map((node, i) => [node, scalars.slice(i, i + 1)]),
-    );
-    for (const node of this.#plan.order) {
-      if (node.op.name !== 'input') continue;
-      const data = inputs.get(node.attrs.name)!;
-      given.set(node, node.dtype === 'bool' ? data.map((x) => Number(x !== 0)) : data);
-    }
-    const dispatches = this.#dispatches.values();
-    const runNext = () => {
-      const encoder = gpu.createCommandEncoder();
-      encodePass(encoder, [dispatches.next().value!]);
-      gpu.queue.submit([encoder.finish()]);
-    };
-    const resolve: Resolve = (value) => this.#resource(value);
-    const { runChecked } = await import('./checked.ts');
-    return runChecked({ device: this.#device, plan: this.#plan, inspect, resolve, runNext }, given);
-  }
-
   print(): string {
-    const merged = this.#lastOf.size > 0 ? `\n${this.#dispatches.length} after merging updates` : '';
+    const merged = this.#texts.lastOf.size > 0 ? `\n${this.#dispatches.length} after merging updates` : '';
     const kernels = printPlan(this.#plan, (kernel, plan) => `  | ${formatCost(costOf(kernel, plan))}`);
     const { flops, bytesMoved: bytes } = this.stats;
     const total = `${formatCost({ flops, bytes })} moved in a step`;
@@ -435,6 +454,7 @@ class WebGpuExecutor implements Executor {
   release(): void {
     this.#device.forget(this);
     for (const buffer of this.#buffers) buffer.destroy();
+    this.#uniforms?.buffer.destroy();
     this.#ring.destroy();
   }
 }

@@ -1,6 +1,6 @@
 import type { Tensor } from '../graph/index.ts';
 import type { Kernel } from '../plan/index.ts';
-import type { Composed, ComposedBinding } from './compose.ts';
+import { valueOf, type Bound, type Composed } from './compose.ts';
 import { mapKernel } from './kernels/index.ts';
 
 /** A range of bytes of some buffer. */
@@ -23,12 +23,7 @@ export interface Merged {
   readonly absorbed: readonly Kernel[];
 }
 
-/** A buffer's part of a binding. */
-type Bound = Extract<ComposedBinding, { readonly buffer: unknown }>;
-
 const boundOf = ({ bindings }: Composed): Bound[] => bindings.filter((b): b is Bound => b.kind !== 'uniform');
-export const valueOf = ({ buffer }: Bound): Tensor | 'scalars' =>
-  buffer === 'scalars' ? buffer : buffer.node;
 
 /**
  * Join neighbouring elementwise kernels of one text that go through buffers in parallel: each begins where the one before
@@ -63,6 +58,8 @@ export function mergeUpdates(
   close();
   return merged;
 }
+
+export type MergeUpdates = typeof mergeUpdates;
 
 /** True when `next` does with what lies behind all that the run has touched what the run does with that. */
 function continues(

@@ -3,22 +3,17 @@ import multiplyAddProbe from '../../shaders/probes/multiply_add.wgsl';
 import {
   ArgumentError,
   DeviceError,
-  type Parameter,
   type Profile,
   type ProfiledKernel,
   type ProfileOptions,
 } from '../graph/index.ts';
-import { addCosts, costOf, describeKernel, paddedBytes, type Cost, type Kernel } from '../plan/index.ts';
+import { addCosts, costOf, describeKernel, type Cost, type Kernel } from '../plan/index.ts';
 import type { Composed } from './compose.ts';
 import type { WebGpuDevice } from './device.ts';
-import type { Dispatch, Encodable, EncodePass } from './executor.ts';
+import type { Dispatch, EncodePass } from './executor.ts';
 import type { ShaderSource } from './kernels/index.ts';
-import { BufferUsage, MAP_READ } from './usage.ts';
-
-/** Browsers round timestamps to 100 µs: a kernel runs again and again until it has taken this long. */
-const ENOUGH_MS = 10;
-/** More repetitions would show nothing new, also of a kernel that takes less than a microsecond. */
-const MAX_REPEATS = 10_000;
+import { Backup, Stopwatch, updatedBy } from './stopwatch.ts';
+import { BufferUsage } from './usage.ts';
 
 /**
  * Time the dispatches of a step, each kernel in passes of its own. Leaves parameters as they were.
@@ -77,10 +72,6 @@ export async function profileDispatches(
   }
 }
 
-/** Parameters that a dispatch gives their next values. */
-const updatedBy = ({ kernels, plan }: Dispatch): Parameter[] =>
-  kernels.flatMap(({ stores }) => stores.flatMap((node) => plan.updates.get(node) ?? []));
-
 function asRow(calls: readonly Dispatch[], ms: number, total: number, peak: Profile['peak']): ProfiledKernel {
   const [{ kernels, plan, line }] = calls as [Dispatch];
   const once: Cost = addCosts(kernels.map((kernel) => costOf(kernel, plan)));
@@ -99,115 +90,6 @@ function asRow(calls: readonly Dispatch[], ms: number, total: number, peak: Prof
     share: total > 0 ? ms / total : 0,
     roofline: Math.max(gflops / peak.gflops, gbs / peak.gbs),
   };
-}
-
-/** Measures how long passes take on the GPU. */
-class Stopwatch {
-  readonly #device: WebGpuDevice;
-  readonly #encodePass: EncodePass;
-  readonly #queries: GPUQuerySet;
-  readonly #resolved: GPUBuffer;
-  readonly #staging: GPUBuffer;
-
-  constructor(device: WebGpuDevice, encodePass: EncodePass) {
-    const { MAP_READ: MAPPABLE, COPY_SRC, COPY_DST, QUERY_RESOLVE } = BufferUsage;
-    this.#device = device;
-    this.#encodePass = encodePass;
-    this.#queries = device.gpu.createQuerySet({ type: 'timestamp', count: 2 });
-    this.#resolved = device.createBuffer(16, QUERY_RESOLVE | COPY_SRC, 'timestamps');
-    this.#staging = device.createBuffer(16, MAPPABLE | COPY_DST, 'timestamps read');
-  }
-
-  /** Enqueue a dispatch without timing it. */
-  run(dispatch: Encodable): void {
-    const encoder = this.#device.gpu.createCommandEncoder();
-    this.#encodePass(encoder, [dispatch]);
-    this.#device.gpu.queue.submit([encoder.finish()]);
-  }
-
-  /** Mean ms of a dispatch in one pass of `repeats` of them, or of as many as take `ENOUGH_MS`, after one to warm up. */
-  async msPerRun(dispatch: Encodable, repeats?: number): Promise<number> {
-    await this.#msOfPass(dispatch, 1);
-    if (repeats !== undefined) return (await this.#msOfPass(dispatch, repeats)) / repeats;
-    for (let count = 1; ; ) {
-      const ms = await this.#msOfPass(dispatch, count);
-      if (ms >= ENOUGH_MS || count === MAX_REPEATS) return ms / count;
-      const factor = Math.min(Math.max((1.2 * ENOUGH_MS) / ms, 2), 100);
-      count = Math.min(Math.ceil(count * factor), MAX_REPEATS);
-    }
-  }
-
-  async #msOfPass(dispatch: Encodable, count: number): Promise<number> {
-    const encoder = this.#device.gpu.createCommandEncoder();
-    this.#encodePass(encoder, new Array<Encodable>(count).fill(dispatch), {
-      timestampWrites: {
-        querySet: this.#queries,
-        beginningOfPassWriteIndex: 0,
-        endOfPassWriteIndex: 1,
-      },
-    });
-    encoder.resolveQuerySet(this.#queries, 0, 2, this.#resolved, 0);
-    encoder.copyBufferToBuffer(this.#resolved, 0, this.#staging, 0, 16);
-    this.#device.gpu.queue.submit([encoder.finish()]);
-    try {
-      await this.#staging.mapAsync(MAP_READ);
-    } catch (error) {
-      throw await this.#device.explain(error);
-    }
-    const [begin, end] = new BigUint64Array(this.#staging.getMappedRange());
-    const ms = Number(end! - begin!) / 1e6;
-    this.#staging.unmap();
-    return ms;
-  }
-
-  destroy(): void {
-    this.#queries.destroy();
-    this.#resolved.destroy();
-    this.#staging.destroy();
-  }
-}
-
-/** Values of parameters as they were. */
-class Backup {
-  readonly #device: WebGpuDevice;
-  readonly #copies = new Map<Parameter, GPUBuffer>();
-
-  constructor(device: WebGpuDevice, parameters: readonly Parameter[]) {
-    this.#device = device;
-    const { COPY_SRC, COPY_DST } = BufferUsage;
-    for (const parameter of parameters)
-      this.#copies.set(
-        parameter,
-        device.createBuffer(paddedBytes(parameter), COPY_SRC | COPY_DST, `${parameter.label} before`),
-      );
-    this.#copy((encoder, stored, offset, copy) =>
-      encoder.copyBufferToBuffer(stored, offset, copy, 0, copy.size),
-    );
-  }
-
-  /** Give these parameters (default: all) their values back. */
-  restore(parameters?: readonly Parameter[]): void {
-    this.#copy(
-      (encoder, stored, offset, copy) => encoder.copyBufferToBuffer(copy, 0, stored, offset, copy.size),
-      parameters,
-    );
-  }
-
-  #copy(
-    encode: (encoder: GPUCommandEncoder, stored: GPUBuffer, offset: number, copy: GPUBuffer) => void,
-    parameters: Iterable<Parameter> = this.#copies.keys(),
-  ): void {
-    const encoder = this.#device.gpu.createCommandEncoder();
-    for (const parameter of parameters) {
-      const { buffer, offset } = this.#device.storageOf(parameter)!;
-      encode(encoder, buffer, offset, this.#copies.get(parameter)!);
-    }
-    this.#device.gpu.queue.submit([encoder.finish()]);
-  }
-
-  destroy(): void {
-    for (const copy of this.#copies.values()) copy.destroy();
-  }
 }
 
 // --- What the adapter can do at best -------------------------------------------------------------

@@ -55,6 +55,8 @@ import type { InputTensors } from '../../src/compile.ts';
 import type { Plan } from '../../src/plan/index.ts';
 import { compose, type Composed } from '../../src/webgpu/compose.ts';
 import type { Adapter } from '../../src/webgpu/kernels/index.ts';
+import { usualSpec } from '../../src/webgpu/kernels/usual.ts';
+import { variantsOf } from '../../src/webgpu/kernels/variants.ts';
 import { allKernels } from '../all-kernels.ts';
 import { allCases, inputsOf, resultAndGradients, tensorsOf } from '../case-program.ts';
 import { input } from '../../src/ops/index.ts';
@@ -96,10 +98,13 @@ function composePlan(plan: Plan, known: Map<string, Chosen>): Map<string, Chosen
         composePlan(loop.body, known);
         continue;
       }
-      const text = compose(kernel, plan, scalarIndex, adapter, allKernels);
-      const chosen = known.get(text.code);
-      if (chosen) chosen.chosenFor.push(adapter);
-      else known.set(text.code, { ...text, chosenFor: [adapter] });
+      const usual = usualSpec(kernel, plan, adapter, allKernels);
+      for (const spec of [usual, ...Object.values(variantsOf(kernel, plan, adapter))]) {
+        const text = compose(kernel, plan, scalarIndex, spec);
+        const chosen = known.get(text.code) ?? { ...text, chosenFor: [] };
+        if (spec === usual) chosen.chosenFor.push(adapter);
+        known.set(text.code, chosen);
+      }
     }
   }
   return known;

@@ -18,12 +18,26 @@ import {
 
 export const attentionKernels: KernelTable<'attention' | 'attentionQueryGrad' | 'attentionKeyValueGrad'> = {
   attention: (node, attrs, views, adapter) =>
-    attentionKernel(attention, node, attrs, views, adapter, { q: 0, k: 1, v: 2 }, 3),
+    attentionKernel(attention, node, attrs, views, rowsFor(adapter), { q: 0, k: 1, v: 2 }, 3),
   attentionQueryGrad: (node, attrs, views, adapter) =>
-    attentionKernel(attentionQueryGrad, node, attrs, views, adapter, { q: 0, k: 1, v: 2, dy: 4 }, 5),
+    attentionKernel(attentionQueryGrad, node, attrs, views, rowsFor(adapter), { q: 0, k: 1, v: 2, dy: 4 }, 5),
   attentionKeyValueGrad: (node, attrs, views, adapter) =>
-    attentionKernel(attentionKeyValueGrad, node, attrs, views, adapter, { q: 0, k: 1, v: 2, dy: 3 }, 5),
+    attentionKernel(
+      attentionKeyValueGrad,
+      node,
+      attrs,
+      views,
+      rowsFor(adapter),
+      { q: 0, k: 1, v: 2, dy: 3 },
+      5,
+    ),
 };
+
+/**
+ * Four rows share what is loaded of the streamed ones, which is what counts where a load costs more than arithmetic. On a GPU
+ * one row leaves more invocations, and registers for whole rows of sums.
+ */
+const rowsFor = ({ software }: Adapter) => (software ? 4 : 1);
 
 /** How an attention kernel finds its rows: names of the operands in its Sizes, and their positions among the inputs. */
 function attentionKernel(
@@ -31,16 +45,14 @@ function attentionKernel(
   node: Tensor,
   { causal, scale }: AttentionAttrs,
   views: readonly View[],
-  adapter: Adapter,
+  mostRows: 1 | 4,
   rowsOf: Readonly<Record<string, number>>,
   maskPosition: number,
 ): KernelSpec {
   const { batch, heads, queries, keys, width } = attentionSizes(node.inputs[0]!, node.inputs[1]!);
   const ownQueries = shader !== attentionKeyValueGrad;
   const ownRows = ownQueries ? queries : keys;
-  // Four rows share what is loaded of the streamed ones, which is what counts where a load costs more than arithmetic.
-  // On a GPU one row leaves more invocations, and registers for whole rows of sums.
-  const rows = adapter.software && ownRows >= 4 ? 4 : 1;
+  const rows = ownRows >= mostRows ? mostRows : 1;
   const tiles = ceilDiv(ownRows, rows);
   const count = batch * heads * tiles;
   const mask = node.inputs[maskPosition];

@@ -7,12 +7,20 @@ import storeVector from '../../../shaders/lib/store_vector.wgsl';
 import map from '../../../shaders/map.wgsl';
 import matmul4x4 from '../../../shaders/matmul_4x4.wgsl';
 import matmul8x8 from '../../../shaders/matmul_8x8.wgsl';
-import rows from '../../../shaders/rows.wgsl';
+import rowsOfSubgroups from '../../../shaders/rows.wgsl';
 import rowsSerial from '../../../shaders/rows_serial.wgsl';
 import { sizeOf, type Tensor } from '../../graph/index.ts';
-import { matmulSizes } from '../../ops/index.ts';
+import { matmulSizes, type MatmulAttrs } from '../../ops/index.ts';
 import type { Lines, View } from '../../plan/index.ts';
-import { ceilDiv, widthOf, WORKGROUP, type Adapter, type KernelSpec, type KernelTable } from './spec.ts';
+import {
+  ceilDiv,
+  widthOf,
+  WORKGROUP,
+  type Adapter,
+  type KernelSpec,
+  type KernelTable,
+  type ShaderSource,
+} from './spec.ts';
 
 /** Below this many columns a row is read by one invocation. */
 const SHORT_ROW = 32;
@@ -48,69 +56,89 @@ export function linesKernel({ outer, length, inner }: Lines, adapter: Adapter): 
       prologueWidth: width,
     };
   }
-  const oneSubgroup = adapter.subgroupSize > 0 && length >= SHORT_ROW;
+  return rowsKernel(outer, length, length >= SHORT_ROW ? adapter.subgroupSize : 0);
+}
+
+/** One subgroup a row, or with a `subgroupSize` of 0 one invocation a row. */
+export function rowsKernel(rows: number, length: number, subgroupSize: number): KernelSpec {
+  const oneSubgroup = subgroupSize > 0;
   return {
-    shader: oneSubgroup ? rows : rowsSerial,
+    shader: oneSubgroup ? rowsOfSubgroups : rowsSerial,
     libraries: [oneSubgroup ? rowOfSubgroup : rowOfOne],
     constants: {},
-    sizes: { rows: outer },
-    // One subgroup a row. Where subgroups are smaller than they may be, the surplus ones have nothing to do.
-    workgroups: ceilDiv(oneSubgroup ? outer * adapter.subgroupSize : outer, WORKGROUP),
+    sizes: { rows },
+    // Where subgroups are smaller than they may be, the surplus ones have nothing to do.
+    workgroups: ceilDiv(oneSubgroup ? rows * subgroupSize : rows, WORKGROUP),
     operands: [],
     epilogueWidth: 1,
     prologueWidth: widthOf(length),
   };
 }
 
+/** How much of a product an invocation and a workgroup compute. */
+export interface MatmulTile {
+  readonly shader: ShaderSource;
+  readonly rows: number;
+  readonly columns: number;
+  readonly lanesX: number;
+  readonly lanesY: number;
+}
+export const TILES = {
+  '8x8': { shader: matmul8x8, rows: 8, columns: 8, lanesX: 8, lanesY: 8 },
+  '4x4': { shader: matmul4x4, rows: 4, columns: 4, lanesX: 8, lanesY: 8 },
+  '4x4 narrow': { shader: matmul4x4, rows: 4, columns: 4, lanesX: 4, lanesY: 16 },
+} as const;
+
+/** A product, tile by tile. */
+export function matmulKernel(
+  { shader, rows, columns, lanesX, lanesY }: MatmulTile,
+  node: Tensor,
+  attrs: MatmulAttrs,
+  [viewA, viewB]: readonly View[],
+): KernelSpec {
+  const [a, b] = node.inputs as [Tensor, Tensor];
+  const { m, k, n } = matmulSizes(a, b, attrs);
+  const batches = sizeOf(node.shape.slice(0, -2));
+  const [tilesM, tilesN] = [ceilDiv(m, rows * lanesY), ceilDiv(n, columns * lanesX)];
+  const vectorA = (attrs.transposeA ? m : k) % 4 === 0;
+  const vectorB = (attrs.transposeB ? k : n) % 4 === 0;
+  const batchStride = (view: View, size: number) =>
+    view.strides.slice(0, -2).every((stride) => stride === 0) ? 0 : size;
+  return {
+    shader,
+    libraries: [matmulOperands, n % 4 === 0 ? storeVector : storeScalar],
+    constants: {
+      A_ELEMENT: vectorA ? 'vec4f' : 'f32',
+      B_ELEMENT: vectorB ? 'vec4f' : 'f32',
+      A_UNIT: vectorA ? 4 : 1,
+      B_UNIT: vectorB ? 4 : 1,
+      TRANSPOSE_A: attrs.transposeA,
+      TRANSPOSE_B: attrs.transposeB,
+      LANES_X: lanesX,
+      LANES_Y: lanesY,
+    },
+    sizes: {
+      m,
+      n,
+      k,
+      tiles_m: tilesM,
+      tiles_n: tilesN,
+      batches,
+      batch_stride_a: batchStride(viewA!, m * k),
+      batch_stride_b: batchStride(viewB!, k * n),
+    },
+    workgroups: batches * tilesM * tilesN,
+    operands: [0, 1],
+    epilogueWidth: widthOf(n),
+  };
+}
+
 export const coreKernels: KernelTable<'matmul'> = {
-  matmul(node, attrs, [viewA, viewB], adapter) {
-    const [a, b] = node.inputs as [Tensor, Tensor];
-    const { m, k, n } = matmulSizes(a, b, attrs);
-    const batches = sizeOf(node.shape.slice(0, -2));
-    const big = { rows: 8, columns: 8, lanesX: 8, lanesY: 8 };
-    const small =
-      n <= 16
-        ? { rows: 4, columns: 4, lanesX: 4, lanesY: 16 }
-        : { rows: 4, columns: 4, lanesX: 8, lanesY: 8 };
-    const tilesOf = ({ rows, columns, lanesX, lanesY }: typeof big) => ({
-      tilesM: ceilDiv(m, rows * lanesY),
-      tilesN: ceilDiv(n, columns * lanesX),
-    });
-    const workgroupsOf = (tile: typeof big) => batches * tilesOf(tile).tilesM * tilesOf(tile).tilesN;
+  matmul(node, attrs, views, adapter) {
+    const { m, n } = matmulSizes(node.inputs[0]!, node.inputs[1]!, attrs);
+    const big = matmulKernel(TILES['8x8'], node, attrs, views);
     // A thin result would leave most lanes of the big tile outside.
-    const useBig = n > 32 && m > 4 && (adapter.software || workgroupsOf(big) >= ENOUGH_WORKGROUPS);
-    const tile = useBig ? big : small;
-    const { tilesM, tilesN } = tilesOf(tile);
-    const vectorA = (attrs.transposeA ? m : k) % 4 === 0;
-    const vectorB = (attrs.transposeB ? k : n) % 4 === 0;
-    const batchStride = (view: View, size: number) =>
-      view.strides.slice(0, -2).every((stride) => stride === 0) ? 0 : size;
-    return {
-      shader: useBig ? matmul8x8 : matmul4x4,
-      libraries: [matmulOperands, n % 4 === 0 ? storeVector : storeScalar],
-      constants: {
-        A_ELEMENT: vectorA ? 'vec4f' : 'f32',
-        B_ELEMENT: vectorB ? 'vec4f' : 'f32',
-        A_UNIT: vectorA ? 4 : 1,
-        B_UNIT: vectorB ? 4 : 1,
-        TRANSPOSE_A: attrs.transposeA,
-        TRANSPOSE_B: attrs.transposeB,
-        LANES_X: tile.lanesX,
-        LANES_Y: tile.lanesY,
-      },
-      sizes: {
-        m,
-        n,
-        k,
-        tiles_m: tilesM,
-        tiles_n: tilesN,
-        batches,
-        batch_stride_a: batchStride(viewA!, m * k),
-        batch_stride_b: batchStride(viewB!, k * n),
-      },
-      workgroups: workgroupsOf(tile),
-      operands: [0, 1],
-      epilogueWidth: widthOf(n),
-    };
+    if (n > 32 && m > 4 && (adapter.software || big.workgroups >= ENOUGH_WORKGROUPS)) return big;
+    return matmulKernel(TILES[n <= 16 ? '4x4 narrow' : '4x4'], node, attrs, views);
   },
 };

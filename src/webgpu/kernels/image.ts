@@ -2,7 +2,11 @@ import avgPool2d from '../../../shaders/avg_pool2d.wgsl';
 import avgPool2dGrad from '../../../shaders/avg_pool2d_grad.wgsl';
 import conv2d from '../../../shaders/conv2d.wgsl';
 import conv2dAny from '../../../shaders/conv2d_any.wgsl';
+import conv2dQuad from '../../../shaders/conv2d_quad.wgsl';
 import conv2dWeightGrad from '../../../shaders/conv2d_weight_grad.wgsl';
+import conv2dWeightGradQuad from '../../../shaders/conv2d_weight_grad_quad.wgsl';
+import convOperands from '../../../shaders/lib/conv_operands.wgsl';
+import weightGradRows from '../../../shaders/lib/weight_grad_rows.wgsl';
 import maxPool2d from '../../../shaders/max_pool2d.wgsl';
 import maxPool2dGrad from '../../../shaders/max_pool2d_grad.wgsl';
 import maxPool2dGradCells from '../../../shaders/max_pool2d_grad_cells.wgsl';
@@ -17,7 +21,15 @@ import {
   type PoolAttrs,
   type UpsampleAttrs,
 } from '../../ops/index.ts';
-import { ceilDiv, widthOf, WORKGROUP, type KernelSpec, type KernelTable, type ShaderSource } from './spec.ts';
+import {
+  ceilDiv,
+  prefersQuads,
+  widthOf,
+  WORKGROUP,
+  type KernelSpec,
+  type KernelTable,
+  type ShaderSource,
+} from './spec.ts';
 
 /** Ops on images: NHWC, kernels HWIO. */
 export const imageKernels: KernelTable<
@@ -33,10 +45,11 @@ export const imageKernels: KernelTable<
   | 'upsample'
   | 'upsampleGrad'
 > = {
-  conv2d: (node, attrs) => convolution(node, attrs, false),
-  convTranspose2d: (node, attrs) => convolution(node, attrs, true),
-  conv2dWeightGrad: (node, attrs) => weightGradient(node, attrs, 1),
-  conv2dWeightGradParts: (node, attrs) => weightGradient(node, attrs, attrs.parts),
+  conv2d: (node, attrs, _, adapter) => convolution(node, attrs, prefersQuads(adapter), false),
+  convTranspose2d: (node, attrs, _, adapter) => convolution(node, attrs, prefersQuads(adapter), true),
+  conv2dWeightGrad: (node, attrs, _, adapter) => weightGradient(node, attrs, prefersQuads(adapter), 1),
+  conv2dWeightGradParts: (node, attrs, _, adapter) =>
+    weightGradient(node, attrs, prefersQuads(adapter), attrs.parts),
 
   maxPool2d: (node, attrs) => pool(maxPool2d, node, node.inputs[0]!, node, attrs, [0, 0], { SAME: true }),
   maxPool2dPick: (node, attrs) =>
@@ -67,8 +80,19 @@ export const imageKernels: KernelTable<
   upsampleGrad: (node, attrs) => resample(upsampleGrad, node, attrs),
 };
 
-/** conv2d, or with `transposed` its adjoint in the image; NHWC and HWIO. */
-function convolution(node: Tensor, attrs: ConvAttrs, transposed: boolean): KernelSpec {
+/** How many invocations, of 8 results each, lie side by side over so many channels; quads are two wide. */
+const lanesOver = (channels: number, quads: boolean) =>
+  quads ? Math.min(8, 2 * ceilDiv(channels, 16)) : Math.min(8, ceilDiv(channels, 8));
+
+/** A quad covers 16 channels. */
+const suitsQuads = (channels: number) => channels > 8;
+
+/**
+ * conv2d, or with `transposed` its adjoint in the image; NHWC and HWIO.
+ *
+ * @param mayUseQuads where there are enough channels
+ */
+function convolution(node: Tensor, attrs: ConvAttrs, mayUseQuads: boolean, transposed: boolean): KernelSpec {
   const [source, weight] = node.inputs as [Tensor, Tensor];
   const { n: batch, h: inH, w: inW, c: k } = imageSizes(source, true);
   const { h: outH, w: outW, c: n } = imageSizes(node, true);
@@ -78,13 +102,14 @@ function convolution(node: Tensor, attrs: ConvAttrs, transposed: boolean): Kerne
     return transposed
       ? anyConvolution(node, attrs, 1, node, source, [kh, kw])
       : anyConvolution(node, attrs, 0, source, node, [kh, kw]);
-  const lanesX = Math.min(8, ceilDiv(n, 8));
+  const quads = mayUseQuads && suitsQuads(n);
+  const lanesX = lanesOver(n, quads);
   const lanesY = Math.floor(WORKGROUP / lanesX);
   const pixels = batch * outH * outW;
   const tilesN = ceilDiv(n, lanesX * 8);
   return {
-    shader: conv2d,
-    libraries: [],
+    shader: quads ? conv2dQuad : conv2d,
+    libraries: [convOperands],
     constants: {
       SOURCE_ELEMENT: k % 4 === 0 ? 'vec4f' : 'f32',
       K_VECTOR: k % 4 === 0,
@@ -115,6 +140,7 @@ function convolution(node: Tensor, attrs: ConvAttrs, transposed: boolean): Kerne
 function weightGradient(
   node: Tensor,
   attrs: ConvAttrs & { readonly kernelSize: readonly [number, number] },
+  mayUseQuads: boolean,
   parts: number,
 ): KernelSpec {
   const [x, dy] = node.inputs as [Tensor, Tensor];
@@ -125,13 +151,14 @@ function weightGradient(
     return anyConvolution(node, attrs, 2, x, dy, attrs.kernelSize, images);
   const [kh, kw] = attrs.kernelSize;
   const rows = kh * kw * inChannels;
-  const lanesX = Math.min(8, ceilDiv(outChannels, 8));
+  const quads = mayUseQuads && suitsQuads(outChannels);
+  const lanesX = lanesOver(outChannels, quads);
   const lanesY = Math.floor(WORKGROUP / lanesX);
   const [tilesRows, tilesColumns] = [ceilDiv(rows, lanesY * 8), ceilDiv(outChannels, lanesX * 8)];
   const vector = inChannels % 4 === 0;
   return {
-    shader: conv2dWeightGrad,
-    libraries: [],
+    shader: quads ? conv2dWeightGradQuad : conv2dWeightGrad,
+    libraries: [weightGradRows],
     constants: { X_ELEMENT: vector ? 'vec4f' : 'f32', I_VECTOR: vector, LANES_X: lanesX, LANES_Y: lanesY },
     sizes: {
       rows,

@@ -23,6 +23,9 @@ export interface Adapter {
   readonly subgroupSize: number;
 }
 
+/** The variant of a kernel to run, by `tuningKey`. Kernels that are not in it run as is usual on such an adapter. */
+export type Tuning = ReadonlyMap<string, string>;
+
 /** One way to run a kernel op. */
 export interface KernelSpec {
   readonly shader: ShaderSource;
@@ -53,6 +56,12 @@ export type AnchorName = Exclude<KernelName, 'sum' | 'max'>;
 export type KernelTable<Name extends AnchorName = AnchorName> = {
   readonly [N in Name]: Choose<PrimitiveAttrs[N]>;
 };
+
+/**
+ * Lanes of a quad may share what they load. On a software adapter, where a load costs more than arithmetic, that takes 0.5 to
+ * 0.8 of the time; elsewhere `tune` finds out.
+ */
+export const prefersQuads = ({ software, subgroupSize }: Adapter) => software && subgroupSize > 0;
 
 export const ceilDiv = (a: number, b: number) => Math.ceil(a / b);
 export const widthOf = (size: number): Width => (size % 4 === 0 ? 4 : 1);
