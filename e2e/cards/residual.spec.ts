@@ -28,7 +28,7 @@ test('residual: learns where a plain network does not, whose gradient is lost on
   await expect(page.locator('#layer')).toHaveText('layer 1');
   await expect(layers).toHaveAttribute('aria-valuetext', /^1: plain .*10⁻⁶, residual 0\.\d+$/);
 
-  await trainUntil(page, async () => expect(await value(page, 'residualAccuracy')).toBeGreaterThan(75));
+  await trainUntil(page, async () => expect(await value(page, 'residualAccuracy')).toBeGreaterThan(70));
   expect(await value(page, 'plainAccuracy')).toBeLessThan(50);
   expect(await value(page, 'residualLoss')).toBeLessThan(await value(page, 'plainLoss'));
   await checkLook(page, info, 'residual');

@@ -93,7 +93,7 @@ export default defineCard<View, Inputs>({
     const examples = INPUTS.map((_, i) => exampleOption(i, () => send('example', i)));
     const back = button('Back', () => go(part - 1), 'small');
     const next = button('Next', () => go(part + 1), 'small');
-    const count = element('span', { class: 'quiet', id: 'part' });
+    const count = element('span', { class: 'quiet count', id: 'part' });
     const title = element('strong', { id: 'part-title' });
     const numbers = element('div', { class: 'worked', id: 'worked' });
     const phases = PHASES.map((phase) => phaseButton(phase, () => go(firstOf(phase))));
@@ -128,7 +128,7 @@ export default defineCard<View, Inputs>({
       element(
         'header',
         { class: 'line' },
-        element('h2', { id: 'inspector-title' }, 'One example, forward and back'),
+        element('h2', { id: 'inspector-title' }, 'One example, step by step'),
         count,
       ),
       graph.element,

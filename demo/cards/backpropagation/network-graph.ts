@@ -45,7 +45,7 @@ export class NetworkGraph {
   constructor(onChoose: (neuron: Neuron) => void) {
     this.#edges = SIZES.slice(1).flatMap((count, below) =>
       Array.from({ length: count * SIZES[below]! }, (_, at) =>
-        edge(below + 1, Math.floor(at / SIZES[below]!), at % SIZES[below]!),
+        weightEdge(below + 1, Math.floor(at / SIZES[below]!), at % SIZES[below]!),
       ),
     );
     this.#boxes = SIZES.flatMap((count, layer) =>
@@ -130,10 +130,11 @@ export class NetworkGraph {
       const [x, y] = place(neuron.layer, neuron.j);
       group.setAttribute('transform', `translate(${x - WIDTH / 2} ${y - heightOf(neuron.layer) / 2})`);
     }
-    for (const { layer, j, i, line, label } of this.#edges) {
+    for (const edge of this.#edges) {
+      const { layer, j, i, line, label } = edge;
       const [from, to] = [place(layer - 1, i), place(layer, j)];
       set(line, { x1: from[0], y1: from[1], x2: to[0], y2: to[1] });
-      const t = labelAt(layer, j, i);
+      const t = labelAt(edge, isNarrow);
       const [x, y] = [from[0] + t * (to[0] - from[0]), from[1] + t * (to[1] - from[1])];
       label.setAttribute('transform', `translate(${x} ${y})`);
     }
@@ -144,10 +145,11 @@ export class NetworkGraph {
  * Where on an edge, from 0 to 1, its label stands. Edges of one neuron in the smaller of the two layers have it equally
  * far, nearer to the other layer: there they are apart, and so are their labels.
  */
-function labelAt(layer: number, j: number, i: number): number {
+function labelAt({ layer, j, i }: Edge, isNarrow: boolean): number {
   const [below, above] = [SIZES[layer - 1]!, SIZES[layer]!];
   if (above === 1) return 0.4;
-  return below < above ? 0.45 + 0.2 * (i / (below - 1)) : 0.35 + 0.2 * (j / (above - 1));
+  const [middle, share] = below < above ? [0.55, i / (below - 1)] : [0.44, j / (above - 1)];
+  return middle + (isNarrow ? 0.2 : 0.25) * (share - 0.5);
 }
 
 function box(neuron: Neuron, onChoose: (neuron: Neuron) => void): Box {
@@ -177,9 +179,9 @@ function nameOf({ layer, j }: Neuron, known: readonly (readonly [name: string, v
   return known.length === 0 ? name : `${name}: ${known.map((row) => row.join(' ')).join(', ')}`;
 }
 
-function edge(layer: number, j: number, i: number): Edge {
+function weightEdge(layer: number, j: number, i: number): Edge {
   const weight = svg('text', { 'text-anchor': 'middle', y: '4' });
-  const result = svg('text', { class: 'result', 'text-anchor': 'middle', y: '18' });
+  const result = svg('text', { class: 'result', 'text-anchor': 'middle', y: '19' });
   const label = svg('g', { class: 'weight', 'data-weight': `${layer} ${weightName(j, i)}` });
   label.append(weight, result);
   return { layer, j, i, line: svg('line', { class: 'edge' }), label, weight, result };

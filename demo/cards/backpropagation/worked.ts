@@ -37,7 +37,7 @@ export function worked(pass: Pass, part: number, { layer, j }: Neuron): string[]
   switch (phase) {
     case 'forward':
       return [
-        `z = ${sum(fromBelow((i) => product(signed(w[at(i)]!), signed(below[i]!))))} + ${term(signed(b[j]!))} = ${signed(z[j]!)}`,
+        `z = ${sum([...fromBelow((i) => product(signed(w[at(i)]!), signed(below[i]!))), signed(b[j]!)])} = ${signed(z[j]!)}`,
         `h = ${layer === LAST ? 'σ(z)' : ACTIVATED[pass.activation]} = ${signed(h[j]!)}`,
       ];
     case 'loss':
@@ -77,5 +77,5 @@ function backward(pass: Pass, { layer, j }: Neuron): string[] {
 const stepped = (before: number, lr: number, gradient: number, after: number) =>
   `${fine(before)} − ${product(String(lr), fine(gradient))} = ${fine(after)}`;
 const product = (a: string, b: string) => `${a} · ${term(b)}`;
-const sum = (terms: readonly string[]) => terms.join(' + ');
+const sum = (terms: readonly string[]) => terms.join(' + ').replaceAll('+ −', '− ');
 const term = (text: string) => (text.startsWith('−') ? `(${text})` : text);
