@@ -78,7 +78,7 @@ export interface Equation {
 
 export interface Series {
   readonly label: string;
-  /** A colour of style.css: `--accent`, `--good`, `--warm` or `--bad`. */
+  /** A colour of style.css, such as `--accent`, `--good`, `--warm` or `--bad`. */
   readonly colour: string;
   /** Show each point pale and a running mean bold: for noisy values. */
   readonly smooth?: boolean;

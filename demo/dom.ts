@@ -22,6 +22,18 @@ export function drawing(svg: string): HTMLElement {
   return holder.firstElementChild as HTMLElement;
 }
 
+/** An element of a drawing, with attributes and children. */
+export function svg(
+  tag: keyof SVGElementTagNameMap,
+  attributes: Readonly<Record<string, string>> = {},
+  ...children: Child[]
+): SVGElement {
+  const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
 export function button(label: string, onClick: () => void, className = ''): HTMLButtonElement {
   const made = element('button', { type: 'button', class: className }, label);
   made.addEventListener('click', onClick);

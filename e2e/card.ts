@@ -32,6 +32,7 @@ export async function trainUntil(page: Page, outcome: () => Promise<void>): Prom
   await expect(outcome).toPass({ timeout: 60_000, intervals: [250] });
   await button(page, 'Pause').click();
   await expect(button(page, 'Resume')).toBeEnabled({ timeout: 20_000 });
+  await checksum(page); // answered after the network of the last step has been shown
 }
 
 /** Elements that cover each other though neither contains the other. */

@@ -1,8 +1,8 @@
 import { element } from '../../dom.ts';
 import { ARROWS } from '../../kit/arrows.ts';
-import { toRgb, type Rgb } from '../../kit/rgb.ts';
-import { drawScaled, Surface } from '../../kit/surface.ts';
-import type { Points } from './trainer.ts';
+import { drawField, drawPoints, placeOf } from '../../kit/field.ts';
+import type { Points } from '../../kit/points.ts';
+import { Surface } from '../../kit/surface.ts';
 
 type Position = readonly [x: number, y: number];
 
@@ -64,31 +64,10 @@ export class Plane {
   }
 
   #paint(context: CanvasRenderingContext2D, size: number, style: CSSStyleDeclaration): void {
-    const colours = ['--warm', '--accent'].map((name) => style.getPropertyValue(name).trim());
-    if (this.#field) this.#drawField(context, this.#field, size, colours);
+    if (this.#field) drawField(context, this.#field, size, style);
     const radius = size / 110;
-    context.lineWidth = radius / 3;
-    context.strokeStyle = style.getPropertyValue('--card');
-    this.#points.y.forEach((label, i) => {
-      const [x, y] = this.#place(this.#points.x[2 * i]!, this.#points.x[2 * i + 1]!, size);
-      context.fillStyle = colours[label]!;
-      context.beginPath();
-      context.arc(x, y, radius, 0, 2 * Math.PI);
-      context.fill();
-      context.stroke();
-    });
-    if (this.#cursor) this.#drawCursor(context, this.#place(...this.#cursor, size), 3 * radius);
-  }
-
-  #drawField(context: CanvasRenderingContext2D, field: Float32Array, size: number, colours: string[]): void {
-    const side = Math.sqrt(field.length);
-    const [a, b] = colours.map(toRgb) as [Rgb, Rgb];
-    const image = new ImageData(side, side);
-    field.forEach((p, i) => {
-      image.data.set(p < 0.5 ? a : b, 4 * i);
-      image.data[4 * i + 3] = 255 * (0.05 + 0.35 * Math.abs(2 * p - 1));
-    });
-    drawScaled(context, image, size);
+    drawPoints(context, this.#points, size, radius, style);
+    if (this.#cursor) this.#drawCursor(context, placeOf(...this.#cursor, size), 3 * radius);
   }
 
   #drawCursor(context: CanvasRenderingContext2D, [x, y]: Position, arm: number): void {
@@ -99,9 +78,5 @@ export class Plane {
     context.moveTo(x, y - arm);
     context.lineTo(x, y + arm);
     context.stroke();
-  }
-
-  #place(x: number, y: number, size: number): Position {
-    return [((x + 1) / 2) * size, ((1 - y) / 2) * size];
   }
 }

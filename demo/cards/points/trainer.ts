@@ -1,18 +1,13 @@
 import { data, HostRandom, metrics } from 'chainrule';
 import { defineTrainer } from '../../contract.ts';
+import { gridPoints, type Points } from '../../kit/points.ts';
 import type meta from './meta.ts';
 import { build } from './model.ts';
-
-/** Points with x in [−1, 1]², and their classes, 0 or 1. */
-export interface Points {
-  readonly x: Float32Array;
-  readonly y: Int32Array;
-}
 
 export interface View {
   /** What it trains on, the reader's own points included. */
   readonly points: Points;
-  /** Probability of class 1 on a grid of GRID × GRID points, row by row from the top left. */
+  /** Probability of class 1 on a grid of GRID × GRID points. */
   readonly field: Float32Array;
 }
 
@@ -20,14 +15,14 @@ export interface Inputs {
   readonly own: Points;
 }
 
-export const GRID = 64;
+const GRID = 64;
 const ROWS = 300;
 
 export default defineTrainer<typeof meta, View, Inputs>(async ({ device, inputs, settings }) => {
   const { model, optimizer, train, predict } = await build(device, settings);
   const generated = generate(settings.data, settings.seed);
   const heldOut = generate(settings.data, settings.seed + 1);
-  const grid = gridPoints();
+  const grid = gridPoints(GRID);
   let random = new HostRandom(settings.seed, 'batches');
 
   const all = (): Points =>
@@ -95,15 +90,6 @@ function xor(seed: number): Points {
     return u + 0.06 * Math.sign(u);
   });
   return { x, y: Int32Array.from({ length: ROWS }, (_, i) => Number(x[2 * i]! * x[2 * i + 1]! < 0)) };
-}
-
-function gridPoints(): Float32Array {
-  const x = new Float32Array(2 * GRID * GRID);
-  for (let i = 0; i < GRID * GRID; i++) {
-    x[2 * i] = (2 * ((i % GRID) + 0.5)) / GRID - 1;
-    x[2 * i + 1] = 1 - (2 * (Math.floor(i / GRID) + 0.5)) / GRID;
-  }
-  return x;
 }
 
 function join<A extends Float32Array | Int32Array>(Type: new (size: number) => A, a: A, b: A): A {

@@ -1,6 +1,7 @@
 import { defineCard, tex } from '../../contract.ts';
 import { element } from '../../dom.ts';
 import { paint } from '../../kit/paint.ts';
+import { signed } from '../../kit/signed.ts';
 import { LatentPlane, type Position } from './latent-plane.ts';
 import { SampleRow } from './sample-row.ts';
 import type { Inputs, Layer, View } from './trainer.ts';
@@ -130,6 +131,3 @@ function layerOption(layer: Layer, name: string, onChoose: () => void): HTMLElem
   input.addEventListener('change', onChoose);
   return element('label', {}, input, element('span', {}, name));
 }
-
-/** With a true minus, so that columns of figures align. */
-const signed = (z: number) => z.toFixed(2).replace('-', '−').replace('−0.00', '0.00');

@@ -1,6 +1,7 @@
 import { element } from '../../dom.ts';
 import { ARROWS } from '../../kit/arrows.ts';
 import { CLASSES, PIXELS, SIDE, type Pixels } from '../../kit/digits.ts';
+import { onDrag } from '../../kit/drag.ts';
 import { toRgb } from '../../kit/rgb.ts';
 import { drawScaled, Surface } from '../../kit/surface.ts';
 import { REACH, TILES } from './extent.ts';
@@ -23,7 +24,6 @@ export class LatentPlane {
   #codes: Float32Array | null = null;
   #labels: Uint8Array = new Uint8Array();
   #position: Position = [0, 0];
-  #pointer: number | null = null;
 
   constructor(onMove: (position: Position) => void) {
     this.#onMove = onMove;
@@ -35,16 +35,7 @@ export class LatentPlane {
         'Plane of the two latents. Arrow keys move the place that is decoded, with Shift further.',
     });
     this.element = element('div', { class: 'plane' }, this.#canvas);
-    this.#canvas.addEventListener('pointerdown', (event) => {
-      this.#pointer = event.pointerId;
-      this.#canvas.setPointerCapture(event.pointerId);
-      this.#point(event);
-    });
-    this.#canvas.addEventListener('pointermove', (event) => {
-      if (event.pointerId === this.#pointer) this.#point(event);
-    });
-    for (const type of ['pointerup', 'pointercancel'] as const)
-      this.#canvas.addEventListener(type, () => (this.#pointer = null));
+    onDrag(this.#canvas, (x, y) => this.move([REACH * (2 * x - 1), REACH * (1 - 2 * y)]));
     this.#canvas.addEventListener('keydown', (event) => this.#key(event));
     this.#surface = new Surface(this.#canvas, (context, { width }, style) =>
       this.#paint(context, width, style),
@@ -66,11 +57,6 @@ export class LatentPlane {
     this.#position = [within(z1), within(z2)];
     this.#surface.draw();
     this.#onMove(this.#position);
-  }
-
-  #point({ clientX, clientY }: PointerEvent): void {
-    const { left, top, width, height } = this.#canvas.getBoundingClientRect();
-    this.move([REACH * ((2 * (clientX - left)) / width - 1), REACH * (1 - (2 * (clientY - top)) / height)]);
   }
 
   #key(event: KeyboardEvent): void {
