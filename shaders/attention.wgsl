@@ -54,8 +54,9 @@ fn main(
 ) {
   let e = workgroup_index(group_id, group_count) * 64u + lane;
   if (e >= sizes.count) {
-    return;
+    return; // whole quads, where lanes share
   }
+  lane_of_quad = lane % 4u;
   let query = e % sizes.tiles * ROWS;
   let head = e / sizes.tiles % sizes.heads;
   let batch = e / (sizes.tiles * sizes.heads);
@@ -68,7 +69,7 @@ fn main(
   var y = array<Quad, VECTORS>();
   var largest_score = Single(EMPTY);
   var sum = Single();
-  let end = select(sizes.keys, min(sizes.keys, query + ROWS), CAUSAL);
+  let end = select(sizes.keys, min(sizes.keys, (query / TOGETHER + 1u) * TOGETHER), CAUSAL);
   for (var first = 0u; first < end; first += 4u) {
     let keys = first + NEIGHBOURS;
     let rows = min(keys, vec4u(sizes.keys - 1u));
@@ -76,7 +77,7 @@ fn main(
     let v_rows = v_base + rows * sizes.v_row;
     var dots = Quad();
     for (var n = 0u; n < VECTORS; n++) {
-      dots += transpose(tile(K, k_rows, n)) * own(Q, own_rows, n);
+      dots += transpose(streamed(K, k_rows, n)) * own(Q, own_rows, n);
     }
     let scores = hidden(SCALE * dots, query, keys, mask_base);
     let larger = max(largest_score, largest(scores));
@@ -84,14 +85,14 @@ fn main(
     let weights = exponential(minus_own(scores, larger));
     sum = sum * shrink + total(weights);
     for (var n = 0u; n < VECTORS; n++) {
-      y[n] = scaled(y[n], shrink) + tile(V, v_rows, n) * weights;
+      y[n] = scaled(y[n], shrink) + streamed(V, v_rows, n) * weights;
     }
     largest_score = larger;
   }
 
   // The largest score adds 1 to the sum: it is less only where no key was admissible, and y is 0 there.
   let divisor = max(sum, Single(1.0));
-  let stored = min(ROWS, sizes.queries - query);
+  let stored = min(ROWS, sizes.queries - min(query, sizes.queries));
   let row_step = sizes.heads * VECTORS * 4u;
   let y_at = ((batch * sizes.queries + query) * sizes.heads + head) * VECTORS * 4u;
   for (var n = 0u; n < VECTORS; n++) {

@@ -66,8 +66,9 @@ fn main(
 ) {
   let e = workgroup_index(group_id, group_count) * 64u + lane;
   if (e >= sizes.count) {
-    return;
+    return; // whole quads, where lanes share
   }
+  lane_of_quad = lane % 4u;
   let key = e % sizes.tiles * ROWS;
   let head = e / sizes.tiles % sizes.heads;
   let batch = e / (sizes.tiles * sizes.heads);
@@ -84,7 +85,7 @@ fn main(
   let v_rows = v_base + own_rows * sizes.v_row;
   var dk = array<Quad, VECTORS>();
   var dv = array<Quad, VECTORS>();
-  for (var first = select(0u, key & ~3u, CAUSAL); first < sizes.queries; first += 4u) {
+  for (var first = select(0u, (key / TOGETHER * TOGETHER) & ~3u, CAUSAL); first < sizes.queries; first += 4u) {
     let queries = first + NEIGHBOURS;
     let rows = min(queries, vec4u(sizes.queries - 1u));
     let q_rows = q_base + rows * sizes.q_row;
@@ -92,8 +93,8 @@ fn main(
     var dots = Quad();
     var dp = Quad();
     for (var n = 0u; n < VECTORS; n++) {
-      dots += transpose(tile(Q, q_rows, n)) * own(K, k_rows, n);
-      dp += transpose(tile(DY, dy_rows, n)) * own(V, v_rows, n);
+      dots += transpose(streamed(Q, q_rows, n)) * own(K, k_rows, n);
+      dp += transpose(streamed(DY, dy_rows, n)) * own(V, v_rows, n);
     }
     let scores = hidden(SCALE * dots, key, queries, mask_base);
     let exponentials = exponential(minus_streamed(scores, of_queries(statistics + rows)));
@@ -101,12 +102,12 @@ fn main(
     let delta = of_queries(statistics + 2u * all_queries + rows);
     let ds = product(p, minus_streamed(dp, delta));
     for (var n = 0u; n < VECTORS; n++) {
-      dk[n] += tile(Q, q_rows, n) * ds;
-      dv[n] += tile(DY, dy_rows, n) * p;
+      dk[n] += streamed(Q, q_rows, n) * ds;
+      dv[n] += streamed(DY, dy_rows, n) * p;
     }
   }
 
-  let stored = min(ROWS, sizes.keys - key);
+  let stored = min(ROWS, sizes.keys - min(key, sizes.keys));
   let row_step = sizes.heads * VECTORS * 4u;
   let dk_at = ((batch * sizes.keys + key) * sizes.heads + head) * VECTORS * 4u;
   let dv_at = dk_at + sizes.count / sizes.tiles * sizes.keys * VECTORS * 4u;

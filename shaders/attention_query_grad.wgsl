@@ -71,8 +71,9 @@ fn main(
 ) {
   let e = workgroup_index(group_id, group_count) * 64u + lane;
   if (e >= sizes.count) {
-    return;
+    return; // whole quads, where lanes share
   }
+  lane_of_quad = lane % 4u;
   let query = e % sizes.tiles * ROWS;
   let head = e / sizes.tiles % sizes.heads;
   let batch = e / (sizes.tiles * sizes.heads);
@@ -96,7 +97,7 @@ fn main(
   let inverse_sum = single(of_queries(statistics + all_queries + in_head));
 
   var dq = array<Quad, VECTORS>();
-  let end = select(sizes.keys, min(sizes.keys, query + ROWS), CAUSAL);
+  let end = select(sizes.keys, min(sizes.keys, (query / TOGETHER + 1u) * TOGETHER), CAUSAL);
   for (var first = 0u; first < end; first += 4u) {
     let keys = first + NEIGHBOURS;
     let rows = min(keys, vec4u(sizes.keys - 1u));
@@ -105,18 +106,18 @@ fn main(
     var dots = Quad();
     var dp = Quad();
     for (var n = 0u; n < VECTORS; n++) {
-      dots += transpose(tile(K, k_rows, n)) * own(Q, q_rows, n);
-      dp += transpose(tile(V, v_rows, n)) * own(DY, dy_rows, n);
+      dots += transpose(streamed(K, k_rows, n)) * own(Q, q_rows, n);
+      dp += transpose(streamed(V, v_rows, n)) * own(DY, dy_rows, n);
     }
     let scores = hidden(SCALE * dots, query, keys, mask_base);
     let p = scaled(exponential(minus_own(scores, largest_score)), inverse_sum);
     let ds = product(p, minus_own(dp, delta));
     for (var n = 0u; n < VECTORS; n++) {
-      dq[n] += tile(K, k_rows, n) * ds;
+      dq[n] += streamed(K, k_rows, n) * ds;
     }
   }
 
-  let stored = min(ROWS, sizes.queries - query);
+  let stored = min(ROWS, sizes.queries - min(query, sizes.queries));
   let dq_at = ((batch * sizes.queries + query) * sizes.heads + head) * VECTORS * 4u;
   for (var n = 0u; n < VECTORS; n++) {
     store_quad(dq_at + 4u * n, sizes.heads * VECTORS * 4u, stored, SCALE * dq[n]);

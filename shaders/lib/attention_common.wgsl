@@ -19,6 +19,9 @@ fn tile(buffer: u32, at: vec4u, n: u32) -> mat4x4f {
   return mat4x4f(load(buffer, at.x + n), load(buffer, at.y + n), load(buffer, at.z + n), load(buffer, at.w + n));
 }
 
+// Which of the four lanes of its quad an invocation is.
+var<private> lane_of_quad: u32;
+
 // Which of four pairs of an own and a streamed row may meet.
 fn admissible(own: vec4u, streamed: vec4u, mask_base: u32) -> vec4<bool> {
   let query = select(streamed, own, OWN_QUERIES);

@@ -66,7 +66,7 @@ fn store_singles(at: u32, stored: u32, value: Single) {
 }
 
 fn store_quad(at: u32, row_step: u32, stored: u32, value: Quad) {
-  store_four(at, value[0]);
+  if (stored > 0u) { store_four(at, value[0]); }
   if (stored > 1u) { store_four(at + row_step, value[1]); }
   if (stored > 2u) { store_four(at + 2u * row_step, value[2]); }
   if (stored > 3u) { store_four(at + 3u * row_step, value[3]); }

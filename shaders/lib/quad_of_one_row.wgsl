@@ -53,9 +53,9 @@ fn hidden(scores: Quad, row: u32, streamed: vec4u, mask_base: u32) -> Quad {
 }
 
 fn store_singles(at: u32, stored: u32, value: Single) {
-  epilogue(at, value);
+  if (stored > 0u) { epilogue(at, value); }
 }
 
 fn store_quad(at: u32, row_step: u32, stored: u32, value: Quad) {
-  store_four(at, value);
+  if (stored > 0u) { store_four(at, value); }
 }

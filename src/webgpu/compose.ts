@@ -38,8 +38,10 @@ export function compose(
   const libraries = [workgroupLibrary, ...spec.libraries];
   if (/\b(softplus|erf|tanh_accurate|power)\(/.test(generated.code)) libraries.push(mathLibrary);
   if (generated.code.includes('philox(')) libraries.push(philoxLibrary);
-  const usesQuads = spec.shader.code.includes('quadSwap');
-  const usesSubgroups = usesQuads || spec.libraries.some(({ code }) => code.includes('subgroup'));
+  const sources = [spec.shader, ...spec.libraries];
+  const uses = (call: RegExp) => sources.some((source) => call.test(source.code));
+  const usesQuads = uses(/quad(Swap[XY]|Broadcast)\(/);
+  const usesSubgroups = usesQuads || uses(/subgroup[A-Z]\w*\(/);
   const code = [
     usesSubgroups ? 'enable subgroups;' : '',
     // Quads return as a whole.

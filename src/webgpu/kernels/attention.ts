@@ -4,56 +4,59 @@ import attentionQueryGrad from '../../../shaders/attention_query_grad.wgsl';
 import attentionCommon from '../../../shaders/lib/attention_common.wgsl';
 import quadOfFourRows from '../../../shaders/lib/quad_of_four_rows.wgsl';
 import quadOfOneRow from '../../../shaders/lib/quad_of_one_row.wgsl';
+import streamedAlone from '../../../shaders/lib/streamed_alone.wgsl';
+import streamedByQuad from '../../../shaders/lib/streamed_by_quad.wgsl';
 import { sizeOf, type Tensor } from '../../graph/index.ts';
 import { attentionSizes, type AttentionAttrs } from '../../ops/index.ts';
 import type { View } from '../../plan/index.ts';
-import {
-  ceilDiv,
-  WORKGROUP,
-  type Adapter,
-  type KernelSpec,
-  type KernelTable,
-  type ShaderSource,
-} from './spec.ts';
+import { ceilDiv, prefersQuads, WORKGROUP, type Adapter, type KernelSpec, type KernelTable } from './spec.ts';
+
+/** How many rows an invocation owns, and whether the lanes of a quad load streamed rows together. */
+export interface AttentionTile {
+  readonly rows: 1 | 4;
+  readonly quads: boolean;
+}
 
 export const attentionKernels: KernelTable<'attention' | 'attentionQueryGrad' | 'attentionKeyValueGrad'> = {
-  attention: (node, attrs, views, adapter) =>
-    attentionKernel(attention, node, attrs, views, rowsFor(adapter), { q: 0, k: 1, v: 2 }, 3),
-  attentionQueryGrad: (node, attrs, views, adapter) =>
-    attentionKernel(attentionQueryGrad, node, attrs, views, rowsFor(adapter), { q: 0, k: 1, v: 2, dy: 4 }, 5),
+  attention: (node, attrs, views, adapter) => attentionKernel(node, attrs, views, tileFor(adapter)),
+  attentionQueryGrad: (node, attrs, views, adapter) => attentionKernel(node, attrs, views, tileFor(adapter)),
   attentionKeyValueGrad: (node, attrs, views, adapter) =>
-    attentionKernel(
-      attentionKeyValueGrad,
-      node,
-      attrs,
-      views,
-      rowsFor(adapter),
-      { q: 0, k: 1, v: 2, dy: 3 },
-      5,
-    ),
+    attentionKernel(node, attrs, views, tileFor(adapter)),
 };
 
 /**
  * Four rows share what is loaded of the streamed ones, which is what counts where a load costs more than arithmetic. On a GPU
  * one row leaves more invocations, and registers for whole rows of sums.
  */
-const rowsFor = ({ software }: Adapter) => (software ? 4 : 1);
+const tileFor = (adapter: Adapter): AttentionTile => ({
+  rows: adapter.software ? 4 : 1,
+  quads: prefersQuads(adapter),
+});
 
-/** How an attention kernel finds its rows: names of the operands in its Sizes, and their positions among the inputs. */
-function attentionKernel(
-  shader: ShaderSource,
+/** By op: the shader, positions of its operands among the inputs, and that of the mask. */
+const SHADERS = {
+  attention: { shader: attention, rowsOf: { q: 0, k: 1, v: 2 }, maskPosition: 3 },
+  attentionQueryGrad: { shader: attentionQueryGrad, rowsOf: { q: 0, k: 1, v: 2, dy: 4 }, maskPosition: 5 },
+  attentionKeyValueGrad: {
+    shader: attentionKeyValueGrad,
+    rowsOf: { q: 0, k: 1, v: 2, dy: 3 },
+    maskPosition: 5,
+  },
+} as const;
+
+export function attentionKernel(
   node: Tensor,
   { causal, scale }: AttentionAttrs,
   views: readonly View[],
-  mostRows: 1 | 4,
-  rowsOf: Readonly<Record<string, number>>,
-  maskPosition: number,
+  tile: AttentionTile,
 ): KernelSpec {
+  const { shader, rowsOf, maskPosition } = SHADERS[node.op.name as keyof typeof SHADERS];
   const { batch, heads, queries, keys, width } = attentionSizes(node.inputs[0]!, node.inputs[1]!);
   const ownQueries = shader !== attentionKeyValueGrad;
   const ownRows = ownQueries ? queries : keys;
-  const rows = ownRows >= mostRows ? mostRows : 1;
-  const tiles = ceilDiv(ownRows, rows);
+  const rows = ownRows >= tile.rows ? tile.rows : 1;
+  // A quad stays within its head.
+  const tiles = tile.quads ? 4 * ceilDiv(ownRows, 4 * rows) : ceilDiv(ownRows, rows);
   const count = batch * heads * tiles;
   const mask = node.inputs[maskPosition];
   const maskStride = (axis: number) =>
@@ -61,7 +64,11 @@ function attentionKernel(
   const operands = Array.from({ length: maskPosition }, (_, i) => i);
   return {
     shader,
-    libraries: [attentionCommon, rows === 4 ? quadOfFourRows : quadOfOneRow],
+    libraries: [
+      attentionCommon,
+      rows === 4 ? quadOfFourRows : quadOfOneRow,
+      tile.quads ? streamedByQuad : streamedAlone,
+    ],
     constants: {
       VECTORS: width / 4,
       SCALE: scale.toExponential(),

@@ -1,7 +1,8 @@
 import matmulShared from '../../../shaders/matmul_shared.wgsl';
 import { ArgumentError } from '../../graph/index.ts';
+import type { AttentionAttrs } from '../../ops/index.ts';
 import type { Kernel, Plan } from '../../plan/index.ts';
-import { attentionKernels } from './attention.ts';
+import { attentionKernel, type AttentionTile } from './attention.ts';
 import { matmulKernel, rowsKernel, TILES } from './core.ts';
 import { imageKernels } from './image.ts';
 import { tuningKey } from './key.ts';
@@ -56,9 +57,16 @@ export function variantsOf(
     case 'attention':
     case 'attentionQueryGrad':
     case 'attentionKeyValueGrad': {
-      const choose = attentionKernels[anchor.op.name] as Choose<unknown>;
-      const onSoftware = (software: boolean) => choose(anchor, anchor.attrs, views, { ...adapter, software });
-      return { '4 rows': onSoftware(true), '1 row': onSoftware(false) };
+      const withTile = (rows: AttentionTile['rows'], quads: boolean) =>
+        attentionKernel(anchor, anchor.attrs as unknown as AttentionAttrs, views, { rows, quads });
+      return {
+        '4 rows': withTile(4, false),
+        '1 row': withTile(1, false),
+        ...(adapter.subgroupSize > 0 && {
+          '4 rows, quads': withTile(4, true),
+          '1 row, quads': withTile(1, true),
+        }),
+      };
     }
     default:
       return {};
