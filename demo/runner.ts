@@ -179,7 +179,10 @@ export class Runner {
 
   async #applySettings({ settings, rebuild }: Extract<Command, { type: 'settings' }>): Promise<void> {
     Object.assign(this.#settings, settings);
-    if (!rebuild) return this.#setRate();
+    if (!rebuild) {
+      this.#setRate();
+      return this.#look();
+    }
     const wasTraining = this.#phase === 'training';
     await this.#settle();
     this.#phase = 'compiling';
