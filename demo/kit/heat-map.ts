@@ -59,12 +59,18 @@ export class HeatMap {
 
   #choose(row: number, column: number, ariaLive: 'polite' | 'off'): void {
     const { columns, rows, values } = this.#matrix;
-    if (values.length === 0) return;
+    if (values.length === 0) return this.#clear();
     const within = (i: number, count: number) => Math.min(count - 1, Math.max(0, i));
     this.#cell = { row: within(row, rows.length), column: within(column, columns.length) };
     this.reading.ariaLive = ariaLive;
     const value = values[this.#cell.row * columns.length + this.#cell.column]!;
     this.reading.textContent = this.#describe(this.#cell.row, this.#cell.column, value);
+    this.#surface.draw();
+  }
+
+  #clear(): void {
+    this.#cell = null;
+    this.reading.textContent = '–';
     this.#surface.draw();
   }
 

@@ -1,5 +1,6 @@
 import { HostRandom } from 'chainrule';
 import { defineTrainer } from '../../contract.ts';
+import { attentionMatrices, visible } from '../../kit/attention.ts';
 import type { Matrices } from '../../kit/heat-maps.ts';
 import { LETTERS, LONGEST_PROMPT } from './extent.ts';
 import type meta from './meta.ts';
@@ -27,7 +28,7 @@ const PLACES = 24;
 const TESTED = 32;
 
 type Windows = { x: Int32Array; y: Int32Array };
-type Sizes = { depth: number; heads: number; hidden: number };
+type Sizes = { depth: number; hidden: number };
 
 export default defineTrainer<typeof meta, View, Inputs>(async (context) => {
   const { device, inputs, settings } = context;
@@ -67,7 +68,10 @@ export default defineTrainer<typeof meta, View, Inputs>(async (context) => {
         written: vocabulary.decode(text.slice(start.length)),
         maps:
           settings.model === 'Transformer'
-            ? attentionMaps(maps, shown, from, settings)
+            ? // maps of a character are [depth, heads, LETTERS]
+              attentionMatrices(settings, shown, shown, (head, row) =>
+                maps[from + row]!.subarray(head * LETTERS + from),
+              )
             : stateMaps(maps, shown, from, settings),
       };
     },
@@ -94,32 +98,6 @@ function spread(tokens: Int32Array, count: number, length: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.floor((i * places) / count));
 }
 
-/** How every shown character weighs the others; `maps` are [depth, heads, LETTERS], one for each character of the text. */
-function attentionMaps(
-  maps: readonly Float32Array[],
-  shown: string,
-  from: number,
-  settings: Sizes,
-): Matrices {
-  const names = Array.from(shown, visible);
-  const { depth, heads } = settings;
-  const values = Array.from({ length: depth * heads }, (_, head) =>
-    names.map((_name, row) => {
-      const start = head * LETTERS + from;
-      return Array.from(maps[from + row]!.subarray(start, start + names.length));
-    }),
-  );
-  return {
-    values: Float32Array.from(values.flat(2)),
-    layers: depth,
-    part: 'Head',
-    parts: Array.from({ length: heads }, (_, head) => String(head + 1)),
-    rows: names,
-    columns: names,
-    signed: false,
-  };
-}
-
 /** The states after every shown character; `maps` are [depth, states, hidden], one for each character of the text. */
 function stateMaps(maps: readonly Float32Array[], shown: string, from: number, settings: Sizes): Matrices {
   const columns = Array.from(shown, visible);
@@ -140,5 +118,3 @@ function stateMaps(maps: readonly Float32Array[], shown: string, from: number, s
     signed: true,
   };
 }
-
-const visible = (character: string) => ({ ' ': '␣', '\n': '↵' })[character] ?? character;
