@@ -1,4 +1,4 @@
-import { button, checkLook, checksum, openCard, steps, trainUntil, value } from '../card.ts';
+import { button, checkLook, checksum, openCard, trainUntil, value } from '../card.ts';
 import { expect, test } from '../fixtures.ts';
 
 test('text: learns pairs of letters, goes on from a prompt, and shows what each head looks at', async ({
@@ -7,16 +7,14 @@ test('text: learns pairs of letters, goes on from a prompt, and shows what each 
   await openCard(page, 'text?depth=1&hidden=32&heads=2&context=16&lr=0.02');
   const written = page.locator('#written');
   const untrained = await written.textContent();
-  // 27 by single letters, 11.5 by pairs
-  await trainUntil(page, async () => expect(await value(page, 'perplexity')).toBeLessThan(13));
-  expect(await value(page, 'loss')).toBeLessThan(3.2);
+  // 22.5 by how often each letter occurs, 10.4 by pairs of letters
+  await trainUntil(page, async () => expect(await value(page, 'perplexity')).toBeLessThan(15));
+  expect(await value(page, 'loss')).toBeLessThan(3.5);
 
   const prompt = page.getByLabel('You begin, it goes on');
-  await prompt.fill('Thou art\u00a0#');
-  await expect(page.locator('.written strong'), 'without what no sonnet has').toHaveText('Thou art');
-  await prompt.fill('Thou art ');
+  await prompt.fill('Thou #art '); // no sonnet has a #
   const text = () => written.textContent();
-  await expect.poll(() => page.locator('.written').textContent()).toMatch(/^Thou art [^]{151}$/);
+  await expect.poll(() => page.locator('.written').textContent()).toMatch(/^Thou art [^]{111}$/);
   const first = await text();
   expect(first).not.toBe(untrained);
   await button(page, 'Write another').click();
@@ -47,8 +45,6 @@ test('text: learns pairs of letters, goes on from a prompt, and shows what each 
 
   await page.getByLabel('Model', { exact: true }).selectOption('LSTM');
   await expect(page.getByRole('heading', { name: 'What it keeps in mind' })).toBeVisible({ timeout: 20_000 });
-  await button(page, 'Step').click();
-  await expect.poll(() => steps(page), { timeout: 20_000 }).toBe(1);
   await page.getByRole('radio', { name: 'c', exact: true }).check();
   await map.press('ArrowDown');
   await expect(cell).toHaveText(/^unit \d+ after ‘.’: −?\d\.\d\d$/);
