@@ -5,6 +5,7 @@ import { defineConfig } from 'vite';
 import { equations } from './demo/katex-plugin.ts';
 import { mnist } from './demo/mnist-plugin.ts';
 import { offline } from './demo/offline-plugin.ts';
+import { sonnets } from './demo/sonnets-plugin.ts';
 import { LIBRARY_BY_NAME, wgsl } from './scripts/vite-plugin-wgsl.ts';
 
 const repository = fileURLToPath(new URL('.', import.meta.url));
@@ -15,7 +16,7 @@ export default defineConfig({
   cacheDir: `${repository}node_modules/.vite-demo`, // tests of the library have another set of dependencies
   optimizeDeps: { include: ['uplot'] },
   base: './', // works from any folder of a static host
-  plugins: [wgsl(), equations(), mnist(), offline()],
+  plugins: [wgsl(), equations(), mnist(), sonnets(), offline()],
   worker: {
     format: 'es',
     plugins: () => [wgsl()],

@@ -45,7 +45,7 @@ export interface Trainer<View = unknown, Inputs = Record<string, unknown>> {
   train(): Promise<Readonly<Record<string, Value>>>;
   /** Slow figures by the name of their series, such as the accuracy on held-out data: takes a quarter of the time at most. */
   evaluate?(): Promise<Readonly<Record<string, number>>>;
-  /** What the panel shows, now and then, and whenever an input changes: `changed` is its name, otherwise null. */
+  /** What the panel shows: now and then, when a live setting changes, and when an input does: `changed` is its name, otherwise null. */
   look?(changed: (keyof Inputs & string) | null): Promise<Partial<View>>;
   /** After a reset: begin the data anew. Parameters and optimizers are back at their start already. */
   restart?(): void;

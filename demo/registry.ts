@@ -8,6 +8,8 @@ const NAMES = [
   'regularisation',
   'digits',
   'residual',
+  'text',
+  'dates',
   'vae',
 ] as const;
 

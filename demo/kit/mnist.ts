@@ -1,6 +1,6 @@
 import { data } from 'chainrule';
 import type { TrainerContext } from '../contract.ts';
-import { DataError } from './data-error.ts';
+import { fetchBytes } from './fetch-bytes.ts';
 
 /** Labelled digits: images [n, 28, 28] and labels [n], all as bytes: a quarter of the memory of floats. */
 export interface Digits {
@@ -44,30 +44,4 @@ async function fetchMnist({ dataFolder: folder, onProgress }: Source): Promise<M
   };
   const [train, test] = await Promise.all([pair(trainImages, trainLabels), pair(testImages, testLabels)]);
   return { train, test };
-}
-
-async function fetchBytes(
-  url: URL,
-  onSize: (bytes: number) => void,
-  onChunk: (bytes: number) => void,
-): Promise<Uint8Array> {
-  const response = await fetch(url);
-  if (!response.ok || !response.body) throw new DataError(`${url.href}: HTTP ${response.status}`);
-  onSize(Number(response.headers.get('content-length') ?? 0));
-  const counted = response.body.pipeThrough(
-    new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-      transform(chunk, controller) {
-        onChunk(chunk.byteLength);
-        controller.enqueue(chunk);
-      },
-    }),
-  );
-  const bytes = await read(counted);
-  // A server may have undone the compression already (Content-Encoding), so look instead of trusting the name.
-  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  return isGzip ? read(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))) : bytes;
-}
-
-async function read(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }

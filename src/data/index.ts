@@ -15,7 +15,7 @@ export {
   type DatasetBatchOptions,
   type DatasetShuffleOptions,
 } from './dataset.ts';
-export { writtenDates, type DatePairs } from './dates.ts';
+export { writtenDates, writtenForms, type DatePairs } from './dates.ts';
 export { DataFormatError, LoadError } from './errors.ts';
 export {
   circles,

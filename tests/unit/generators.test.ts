@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { ArgumentError, data } from '../../src/index.ts';
-import { writtenForms } from '../../src/data/dates.ts';
 
 describe('heteroscedastic', () => {
   test('draws y around the given mean with the given deviation, and says both', () => {
@@ -89,6 +88,7 @@ describe('points of the plane', () => {
 });
 
 describe('writtenDates', () => {
+  const { writtenForms } = data;
   const day = (iso: string) => Date.parse(iso) / 86_400_000;
 
   test('writes a day in many forms', () => {
