@@ -39,6 +39,8 @@ export class Runner {
   #phase: Phase = 'loading';
 
   #step = 0;
+  /** Steps of another batch size have another plan, from the next one on. */
+  #figuresAreOld = false;
   #values: Readonly<Record<string, Value>> = {};
   #reading: Promise<void> = Promise.resolve();
   #pace = new Pace();
@@ -157,6 +159,7 @@ export class Runner {
   }
 
   #reportFigures(): void {
+    this.#figuresAreOld = false;
     const { model, optimizers, steps } = this.#trainer;
     const stats = steps.map((step) => step.stats);
     const stored = new Set([
@@ -179,7 +182,11 @@ export class Runner {
 
   async #applySettings({ settings, rebuild }: Extract<Command, { type: 'settings' }>): Promise<void> {
     Object.assign(this.#settings, settings);
-    if (!rebuild) return this.#setRate();
+    if (!rebuild) {
+      this.#setRate();
+      this.#figuresAreOld = true;
+      return;
+    }
     const wasTraining = this.#phase === 'training';
     await this.#settle();
     this.#phase = 'compiling';
@@ -220,6 +227,7 @@ export class Runner {
 
   async #train(): Promise<void> {
     const values = await this.#trainer.train();
+    if (this.#figuresAreOld) this.#reportFigures();
     this.#values = values;
     const step = ++this.#step;
     this.#pace.step();
