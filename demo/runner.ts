@@ -124,7 +124,9 @@ export class Runner {
         break;
       case 'input':
         this.#inputs[command.name] = command.value;
+        await this.#settle();
         await this.#look(command.name);
+        this.#pace.resume();
         break;
       case 'save':
         this.#answer(command.id, await this.#weights());

@@ -58,6 +58,11 @@ test('digits: learns to read, stands still while paused, and reads two drawn dig
   await button(page, 'Pause').click();
 
   await trainUntil(page, async () => expect(await value(page, 'accuracy')).toBeGreaterThanOrEqual(88));
+  await expect(page.locator('#test')).toBeEmpty();
+  await button(page, 'Test all 10,000').click();
+  const tested = page.locator('#test');
+  await expect(tested).toHaveText(/^\d+\.\d\d % of all right after [\d,]+ steps$/, { timeout: 60_000 });
+  expect(Number.parseFloat((await tested.textContent())!)).toBeGreaterThanOrEqual(80);
   await stroke(page, '#pad', ZERO);
   await expect(page.locator('#digit')).toHaveText('0', { timeout: 10_000 });
   await button(page, 'Clear').click();
@@ -76,4 +81,12 @@ test('digits: learns to read, stands still while paused, and reads two drawn dig
   await expect(button(page, 'Play')).toBeEnabled({ timeout: 20_000 });
   expect(await steps(page)).toBe(0);
   expect(await checksum(page), 'parameters after a reset').toBe(untrained);
+
+  // an MLP reads too, and has no filters to look at
+  await expect(tested).toBeEmpty();
+  await page.getByRole('radio', { name: 'MLP' }).check();
+  await expect(page).toHaveURL(/network=mlp/);
+  await expect(page.locator('#parameters')).toHaveText('50,890', { timeout: 20_000 });
+  await expect(page.locator('.maps')).toBeHidden();
+  await trainUntil(page, async () => expect(await value(page, 'accuracy')).toBeGreaterThanOrEqual(80));
 });
