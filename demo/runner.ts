@@ -39,6 +39,8 @@ export class Runner {
   #phase: Phase = 'loading';
 
   #step = 0;
+  /** Steps of another batch size have another plan, from the next one on. */
+  #figuresAreOld = false;
   #values: Readonly<Record<string, Value>> = {};
   #reading: Promise<void> = Promise.resolve();
   #pace = new Pace();
@@ -122,7 +124,9 @@ export class Runner {
         break;
       case 'input':
         this.#inputs[command.name] = command.value;
+        await this.#settle();
         await this.#look(command.name);
+        this.#pace.resume();
         break;
       case 'save':
         this.#answer(command.id, await this.#weights());
@@ -157,6 +161,7 @@ export class Runner {
   }
 
   #reportFigures(): void {
+    this.#figuresAreOld = false;
     const { model, optimizers, steps } = this.#trainer;
     const stats = steps.map((step) => step.stats);
     const stored = new Set([
@@ -181,6 +186,7 @@ export class Runner {
     Object.assign(this.#settings, settings);
     if (!rebuild) {
       this.#setRate();
+      this.#figuresAreOld = true;
       if (!this.busy) await this.#look();
       return;
     }
@@ -224,6 +230,7 @@ export class Runner {
 
   async #train(): Promise<void> {
     const values = await this.#trainer.train();
+    if (this.#figuresAreOld) this.#reportFigures();
     this.#values = values;
     const step = ++this.#step;
     this.#pace.step();

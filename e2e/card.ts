@@ -35,6 +35,30 @@ export async function trainUntil(page: Page, outcome: () => Promise<void>): Prom
   await checksum(page); // answered after the network of the last step has been shown
 }
 
+/**
+ * The longest task of the page's main thread in each of several times of `ms`; 0 where none takes 50 ms. The software GPU
+ * computes on the cores that draw the page, so one time alone says little.
+ */
+export const longestTasks = (page: Page, times = 5, ms = 1500): Promise<number[]> =>
+  page.evaluate(
+    async ({ times, ms }) => {
+      if (!PerformanceObserver.supportedEntryTypes.includes('longtask'))
+        throw new Error('no long tasks here');
+      const longest: number[] = [];
+      for (let i = 0; i < times; i++) {
+        const entries: PerformanceEntry[] = [];
+        const observer = new PerformanceObserver((list) => void entries.push(...list.getEntries()));
+        observer.observe({ type: 'longtask' });
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        entries.push(...observer.takeRecords());
+        observer.disconnect();
+        longest.push(Math.max(0, ...entries.map(({ duration }) => duration)));
+      }
+      return longest;
+    },
+    { times, ms },
+  );
+
 /** Elements that cover each other though neither contains the other. */
 function overlaps(page: Page): Promise<string[]> {
   return page.evaluate(() => {

@@ -1,5 +1,5 @@
 // The frame around the cards of the demo: the gallery, and what happens when something is missing.
-import { chromium, type Response } from '@playwright/test';
+import { chromium, type Locator, type Page, type Response } from '@playwright/test';
 import { gzipSync } from 'node:zlib';
 import { launchOptions } from '../scripts/find-browser.mjs';
 import { BUILT, button, checkLook, DESKTOP, openCard, steps } from './card.ts';
@@ -32,6 +32,85 @@ test('the gallery leads to a card and back, and little has to be loaded', async 
   await page.getByRole('link', { name: 'Chainrule' }).press('Enter');
   await expect(page.getByRole('link', { name: /^Handwritten digits/ })).toBeVisible();
   await expect.poll(() => page.workers(), 'its worker has ended, and its GPU memory is free').toHaveLength(0);
+});
+
+/** Press Tab, or Shift+Tab, until the focus is there. It has to be seen wherever it stops. */
+async function tabTo(page: Page, target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise<void> {
+  for (let presses = 0; presses < 40; presses++) {
+    await page.keyboard.press(key);
+    const unseen = await page.evaluate(() => {
+      const focused = document.activeElement!;
+      // a radio button is drawn by the text beside it
+      const parts = focused.matches('.segments input') ? [focused.nextElementSibling!] : [focused];
+      const isRinged = ({ outlineStyle, outlineWidth }: CSSStyleDeclaration) =>
+        outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2;
+      return parts.some((part) => isRinged(getComputedStyle(part))) ? null : focused.outerHTML;
+    });
+    expect(unseen, 'focused, and not to be seen').toBeNull();
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+  }
+  throw new Error('expected the focus to get there');
+}
+
+test('everything works by keyboard alone, and shows where the focus is', async ({ page }) => {
+  await page.setViewportSize(DESKTOP);
+  await page.goto(BUILT);
+  const { keyboard } = page;
+  await tabTo(page, page.getByRole('link', { name: 'Points in the plane' }));
+  await keyboard.press('Enter');
+  const play = page.getByRole('button', { name: /^(Play|Pause|Resume)$/ });
+  await expect(play).toBeEnabled({ timeout: 60_000 });
+
+  await tabTo(page, play);
+  await keyboard.press('Enter');
+  await expect.poll(() => steps(page), { timeout: 20_000 }).toBeGreaterThan(4);
+  await keyboard.press('Space');
+  await expect(play).toHaveText('Resume');
+
+  await tabTo(page, page.getByLabel('Data', { exact: true }));
+  await keyboard.press('ArrowDown');
+  await expect(page).toHaveURL(/data=/);
+  await expect.poll(() => steps(page), { message: 'of another network', timeout: 20_000 }).toBe(0);
+  await expect(play).toBeEnabled();
+  await tabTo(page, page.getByLabel('Learning rate'));
+  await keyboard.press('ArrowRight');
+  await expect(page).toHaveURL(/lr=/);
+
+  await tabTo(page, button(page, 'Step'), 'Shift+Tab');
+  await keyboard.press('Enter');
+  await expect.poll(() => steps(page)).toBe(1);
+  await tabTo(page, button(page, 'Reset'));
+  await keyboard.press('Enter');
+  await expect.poll(() => steps(page)).toBe(0);
+  await tabTo(page, page.getByRole('link', { name: 'Chainrule' }), 'Shift+Tab');
+  await keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1, name: /^Watch neural networks/ })).toBeFocused();
+});
+
+/** What moves by itself: elements with a transition or an animation, and animations that run. */
+const moving = (page: Page) =>
+  page.evaluate(() => {
+    const isStill = ({ animationName, transitionDuration }: CSSStyleDeclaration) =>
+      animationName === 'none' && Number.parseFloat(transitionDuration) === 0;
+    const movable = [...document.querySelectorAll('*')].filter(
+      (element) => !['', '::before', '::after'].every((part) => isStill(getComputedStyle(element, part))),
+    );
+    return [...movable.map(({ outerHTML }) => outerHTML), ...document.getAnimations().map(String)];
+  });
+
+test('nothing moves for who wants reduced motion', async ({ page }) => {
+  for (const [path, ready] of [
+    ['', '.entry'],
+    ['#/digits', '.bars .fill'],
+  ] as const) {
+    await page.goto(BUILT + path);
+    await expect(page.locator(ready).first()).toBeAttached();
+    await page.emulateMedia({ reducedMotion: 'no-preference' });
+    expect(await moving(page), 'what could move').not.toEqual([]);
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    await page.locator(ready).first().hover({ force: true });
+    expect(await moving(page)).toEqual([]);
+  }
 });
 
 test('a hidden tab pauses, and goes on when it is seen again', async ({ page }) => {

@@ -84,7 +84,8 @@ export default example({
 
   claims: (figures, short) => [
     atMost('FID now / after 50 steps', figures['FID now / after 50 steps'], short ? 0.9 : 0.5),
-    atMost('the same, saturating', figures['the same, saturating'], short ? 0.9 : 0.8),
-    ...(short ? [] : [atLeast('IS now / after 50 steps', figures['IS now / after 50 steps'], 1.1)]),
+    atMost('the same, saturating', figures['the same, saturating'], short ? 0.9 : 0.5),
+    ...(short ? [] : [atLeast('IS now / after 50 steps', figures['IS now / after 50 steps'], 2)]),
+    ...(short ? [] : [atMost('V, 0 where D tells all images apart', figures.V, -0.2)]),
   ],
 });

@@ -2,6 +2,7 @@ import {
   button,
   checkLook,
   checksum,
+  longestTasks,
   openCard,
   type Point,
   steps,
@@ -11,11 +12,8 @@ import {
 } from '../card.ts';
 import { expect, test } from '../fixtures.ts';
 
-/**
- * Generous: the software GPU computes on the two cores that draw the page, and 67 ms were seen with ten others waiting for
- * them. Training in the page itself would take seconds at once, when it compiles and when it tests.
- */
-const LONGEST_TASK_MS = 300;
+/** Of the page while a worker trains, as a median. In the page itself, compiling and testing would take seconds at once. */
+const LONGEST_TASK_MS = 100;
 
 /** Pen paths in shares of the pad, as a hand draws them: none is straight, none is centred. */
 const SEVEN: readonly Point[] = [
@@ -37,17 +35,9 @@ test('digits: learns to read, stands still while paused, and reads two drawn dig
   page,
 }, info) => {
   test.setTimeout(180_000);
-  await page.addInitScript(() => {
-    const tasks: number[] = [];
-    const collect = (list: PerformanceObserverEntryList) =>
-      void tasks.push(...list.getEntries().map(({ duration }) => duration));
-    new PerformanceObserver(collect).observe({ type: 'longtask' });
-    Object.assign(window, { longTasks: tasks });
-  });
   await openCard(page, 'digits?channels=4&batch=32&lr=0.005');
   await expect(page.locator('#adapter-name')).not.toBeEmpty();
   const untrained = await checksum(page);
-  await page.evaluate(() => ((window as unknown as { longTasks: number[] }).longTasks.length = 0));
 
   await trainUntil(page, async () => expect(await steps(page)).toBeGreaterThan(2));
   const paused = await checksum(page);
@@ -59,18 +49,26 @@ test('digits: learns to read, stands still while paused, and reads two drawn dig
   await expect.poll(() => steps(page)).toBe(pausedAt + 1);
   expect(await checksum(page), 'parameters after a step').not.toBe(paused);
 
+  await button(page, 'Resume').click();
+  const longest = await longestTasks(page);
+  info.annotations.push({ type: 'longest main-thread tasks', description: `${longest.join(', ')} ms` });
+  expect(longest.sort((a, b) => a - b)[2], 'median of the longest tasks, ms').toBeLessThanOrEqual(
+    LONGEST_TASK_MS,
+  );
+  await button(page, 'Pause').click();
+
   await trainUntil(page, async () => expect(await value(page, 'accuracy')).toBeGreaterThanOrEqual(88));
+  await expect(page.locator('#test')).toBeEmpty();
+  await button(page, 'Test all 10,000').click();
+  const tested = page.locator('#test');
+  await expect(tested).toHaveText(/^\d+\.\d\d % of all right after [\d,]+ steps$/, { timeout: 60_000 });
+  expect(Number.parseFloat((await tested.textContent())!)).toBeGreaterThanOrEqual(80);
   await stroke(page, '#pad', ZERO);
   await expect(page.locator('#digit')).toHaveText('0', { timeout: 10_000 });
   await button(page, 'Clear').click();
   await expect(page.locator('#digit')).toHaveText('–');
   await stroke(page, '#pad', SEVEN);
   await expect(page.locator('#digit')).toHaveText('7', { timeout: 10_000 });
-  const longest = await page.evaluate(() =>
-    Math.max(0, ...(window as unknown as { longTasks: number[] }).longTasks),
-  );
-  info.annotations.push({ type: 'longest main-thread task', description: `${longest} ms` });
-  expect(longest, 'longest task of the main thread, ms').toBeLessThan(LONGEST_TASK_MS);
 
   await expect(page.locator('.maps canvas')).toHaveCount(4);
   const sample = page.locator('#samples button').first();
@@ -83,4 +81,12 @@ test('digits: learns to read, stands still while paused, and reads two drawn dig
   await expect(button(page, 'Play')).toBeEnabled({ timeout: 20_000 });
   expect(await steps(page)).toBe(0);
   expect(await checksum(page), 'parameters after a reset').toBe(untrained);
+
+  // an MLP reads too, and has no filters to look at
+  await expect(tested).toBeEmpty();
+  await page.getByRole('radio', { name: 'MLP' }).check();
+  await expect(page).toHaveURL(/network=mlp/);
+  await expect(page.locator('#parameters')).toHaveText('50,890', { timeout: 20_000 });
+  await expect(page.locator('.maps')).toBeHidden();
+  await trainUntil(page, async () => expect(await value(page, 'accuracy')).toBeGreaterThanOrEqual(80));
 });

@@ -53,6 +53,15 @@ test('points: bends its boundary, takes points by mouse and keyboard, and saves 
   await expect(page.getByText(/^Loaded /)).toBeVisible();
   expect(await checksum(page), 'parameters after loading').toBe(trained);
 
+  // larger batches take more memory, from the next step on
+  const memory = page.locator('#memory');
+  const before = Number.parseFloat((await memory.textContent())!);
+  await page.getByLabel('Batch').press('End');
+  await button(page, 'Step').click();
+  await expect
+    .poll(async () => Number.parseFloat((await memory.textContent())!))
+    .toBeGreaterThan(1.2 * before);
+
   // another network is built; training goes on with it
   await button(page, 'Resume').click();
   await page.getByLabel('Hidden layers').press('ArrowRight');

@@ -26,6 +26,11 @@ export default defineCard<View, Inputs>({
       code: 'return this.logits',
     },
     {
+      name: 'Hidden layer of the MLP',
+      formula: tex`\mathbf h = \max(0,\; \mathbf W\,\mathbf x + \mathbf b)`,
+      code: 'const h = relu',
+    },
+    {
       name: 'Cross-entropy',
       formula: tex`L = -\frac1B \sum_{i=1}^{B} \log \operatorname{softmax}(\mathbf z_i)_{y_i}`,
       code: 'const loss =',
@@ -52,6 +57,7 @@ export default defineCard<View, Inputs>({
   mount(panel, { send }) {
     let watched: Pixels | null = null;
     let drawing = 0;
+    let tests = 0;
 
     const clear = button('Clear', () => clearAll(), 'small');
     const canvas = element('canvas', {
@@ -67,6 +73,15 @@ export default defineCard<View, Inputs>({
     const barList = element('ol', { class: 'bars', 'aria-label': 'Probability of each digit' });
     const grid = element('div', { class: 'samples', id: 'samples' });
     const score = element('p', { class: 'quiet' });
+    const testAll = button(
+      'Test all 10,000',
+      () => {
+        testAll.disabled = true;
+        send('tests', ++tests);
+      },
+      'small',
+    );
+    const testScore = element('p', { class: 'quiet', id: 'test', role: 'status' });
     const maps = new FeatureMaps();
 
     panel.append(
@@ -110,6 +125,7 @@ export default defineCard<View, Inputs>({
           score,
         ),
         grid,
+        element('div', { class: 'line' }, testScore, testAll),
       ),
     );
 
@@ -149,6 +165,12 @@ export default defineCard<View, Inputs>({
       digit.textContent = winner ? String(winner.digit) : '–';
       confidence.textContent = winner ? percent(winner.probability) : '';
     }
+    function showTest(test: View['test']): void {
+      testAll.disabled = false;
+      testScore.textContent = test
+        ? `${(100 * test.accuracy).toFixed(2)} % of all right after ${test.step.toLocaleString('en')} steps`
+        : '';
+    }
     clear.disabled = true;
     showProbabilities(null);
 
@@ -160,7 +182,8 @@ export default defineCard<View, Inputs>({
           score.textContent = `${right} of ${view.predictions.length / 10} right`;
         }
         if (watched && view.watched) showProbabilities(view.watched);
-        if (view.maps) maps.show(view.maps);
+        if (view.maps !== undefined) maps.show(view.maps);
+        if (view.test !== undefined) showTest(view.test);
       },
       close() {
         cancelAnimationFrame(drawing);

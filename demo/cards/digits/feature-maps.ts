@@ -17,8 +17,10 @@ export class FeatureMaps {
     );
   }
 
-  /** @param maps [channels, 26, 26], not negative */
-  show(maps: Float32Array): void {
+  /** @param maps [channels, 26, 26], not negative; null for a network without filters */
+  show(maps: Float32Array | null): void {
+    this.element.hidden = maps === null;
+    if (!maps) return;
     const channels = maps.length / (SIDE * SIDE);
     while (this.#maps.childElementCount < channels) this.#maps.append(element('canvas', { class: 'ink' }));
     while (this.#maps.childElementCount > channels) this.#maps.lastElementChild!.remove();

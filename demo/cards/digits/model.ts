@@ -1,6 +1,7 @@
 import { compile, f32, grad, i32, nn, optim, relu, softmax, type Device, type Tensor } from 'chainrule';
 
 export interface Settings {
+  network: 'cnn' | 'mlp';
   channels: number;
   hidden: number;
   optimizer: 'SGD' | 'Adam' | 'AdamW' | 'RMSprop' | 'Lion';
@@ -38,9 +39,27 @@ class Cnn extends nn.Module {
   }
 }
 
+/** No filters: each hidden unit looks at all pixels. */
+class Mlp extends nn.Module {
+  flatten = new nn.Flatten();
+  linear: nn.Linear;
+  out: nn.Linear;
+
+  constructor(hidden: number) {
+    super();
+    this.linear = new nn.Linear(28 * 28, hidden);
+    this.out = new nn.Linear(hidden, 10);
+  }
+
+  forward(x: Tensor): Tensor {
+    const h = relu(this.linear.forward(this.flatten.forward(x)));
+    return this.out.forward(h);
+  }
+}
+
 export async function build(device: Device, settings: Settings) {
-  const { batch, channels, hidden, lr, seed } = settings;
-  const model = new Cnn(channels, hidden);
+  const { batch, channels, hidden, lr, network, seed } = settings;
+  const model = network === 'cnn' ? new Cnn(channels, hidden) : new Mlp(hidden);
   const optimizer = new optim[settings.optimizer](model.parameters(), { lr });
 
   const train = await compile(
@@ -57,8 +76,11 @@ export async function build(device: Device, settings: Settings) {
   const predict = await compile(device, { x: f32(1, 1, 28, 28) }, ({ x }) => ({
     outputs: { p: softmax(model.forward(x)) },
   }));
-  const features = await compile(device, { x: f32(1, 1, 28, 28) }, ({ x }) => ({
-    outputs: { maps: model.features(x) },
-  }));
+  const features =
+    model instanceof Cnn
+      ? await compile(device, { x: f32(1, 1, 28, 28) }, ({ x }) => ({
+          outputs: { maps: model.features(x) },
+        }))
+      : null;
   return { model, optimizer, train, predict, features };
 }

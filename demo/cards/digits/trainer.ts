@@ -18,11 +18,15 @@ export interface View {
   /** Class probabilities of the watched digit; null without one. */
   readonly watched: Float32Array | null;
   /** [channels, side, side]: what the first filters make of the watched digit, or else of the first sample. */
-  readonly maps: Float32Array;
+  readonly maps: Float32Array | null;
+  /** Of all held-out digits, and the step that it was counted at; null before. */
+  readonly test: { readonly accuracy: number; readonly step: number } | null;
 }
 
 export interface Inputs {
   readonly watched: Pixels | null;
+  /** Grows when all held-out digits are to be read. */
+  readonly tests: number;
 }
 
 const SAMPLES = 48;
@@ -38,13 +42,26 @@ export default defineTrainer<typeof meta, View, Inputs>(async (context) => {
   const shown = spread(digits.test, SAMPLES);
   const pixels = toFloats(digits.test, shown);
   const tested = spread(digits.test, TESTED);
+  const all = [...digits.test.labels.keys()];
+  let test: View['test'] = null;
 
   async function probabilities(x: Float32Array): Promise<Float32Array> {
     return (await (await predict({ x })).p.data()) as Float32Array;
   }
 
+  async function accuracyOf(rows: readonly number[]): Promise<number> {
+    let right = 0;
+    for (let i = 0; i < rows.length; i += TEST_BATCH) {
+      const part = rows.slice(i, i + TEST_BATCH);
+      const labels = Int32Array.from(part, (row) => digits.test.labels[row]!);
+      right += TEST_BATCH * metrics.accuracy(await probabilities(toFloats(digits.test, part)), labels);
+    }
+    return right / rows.length;
+  }
+
   async function lookAtWatched(): Promise<Pick<View, 'watched' | 'maps'>> {
     const watched = inputs.watched ? await probabilities(inputs.watched) : null;
+    if (!features) return { watched, maps: null };
     const { maps } = await features({ x: inputs.watched ?? pixels.slice(0, PIXELS) });
     return { watched, maps: (await maps.data()) as Float32Array };
   }
@@ -63,23 +80,17 @@ export default defineTrainer<typeof meta, View, Inputs>(async (context) => {
 
     train: () => train(batches.next(settings.batch)),
 
-    async evaluate() {
-      let right = 0;
-      for (let i = 0; i < TESTED; i += TEST_BATCH) {
-        const rows = tested.slice(i, i + TEST_BATCH);
-        const labels = Int32Array.from(rows, (row) => digits.test.labels[row]!);
-        right += TEST_BATCH * metrics.accuracy(await probabilities(toFloats(digits.test, rows)), labels);
-      }
-      return { accuracy: right / TESTED };
-    },
+    evaluate: async () => ({ accuracy: await accuracyOf(tested) }),
 
     async look(changed) {
       if (changed === 'watched') return lookAtWatched();
-      return { ...samples(), predictions: await probabilities(pixels), ...(await lookAtWatched()) };
+      if (changed === 'tests') test = { accuracy: await accuracyOf(all), step: optimizer.steps };
+      return { ...samples(), test, predictions: await probabilities(pixels), ...(await lookAtWatched()) };
     },
 
     restart() {
       batches = new Batches(digits.train, settings.seed);
+      test = null;
     },
   };
 });
