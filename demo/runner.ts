@@ -179,7 +179,11 @@ export class Runner {
 
   async #applySettings({ settings, rebuild }: Extract<Command, { type: 'settings' }>): Promise<void> {
     Object.assign(this.#settings, settings);
-    if (!rebuild) return this.#setRate();
+    if (!rebuild) {
+      this.#setRate();
+      if (!this.busy) await this.#look();
+      return;
+    }
     const wasTraining = this.#phase === 'training';
     await this.#settle();
     this.#phase = 'compiling';
