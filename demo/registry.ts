@@ -1,7 +1,7 @@
 import type { Card, CardMeta } from './contract.ts';
 
 /** The cards in the order of the gallery: names of folders in `cards/`. */
-const NAMES = ['points', 'approximation', 'digits', 'autoencoder', 'vae', 'gan'] as const;
+const NAMES = ['points', 'approximation', 'digits', 'autoencoder', 'vae', 'gan', 'semisupervised'] as const;
 
 const METAS = import.meta.glob<CardMeta>('./cards/*/meta.ts', { import: 'default', eager: true });
 const CARDS = import.meta.glob<Card>('./cards/*/card.ts', { import: 'default' });

@@ -1,6 +1,6 @@
 import { button, element } from '../dom.ts';
-import { PIXELS, type Pixels } from './digits.ts';
-import { paint } from './paint.ts';
+import type { Pixels } from './digits.ts';
+import { paintMap } from './paint.ts';
 
 export interface DigitButtonsOptions {
   readonly id: string;
@@ -28,13 +28,15 @@ export class DigitButtons {
     this.element = element('div', { class: 'samples', id }, ...this.#buttons);
   }
 
-  /** @param rows the first image of every button, the second of every button …; null takes them away */
+  /** @param rows square images: the first of every button, the second of every button …; null takes them away */
   show(...rows: readonly (Pixels | null)[]): void {
     for (const [i, { children }] of this.#buttons.entries()) {
       for (const [row, pixels] of rows.entries()) {
         const canvas = children[row] as HTMLCanvasElement;
         canvas.hidden = pixels === null;
-        if (pixels) paint(canvas, pixels.subarray(i * PIXELS, (i + 1) * PIXELS));
+        if (!pixels) continue;
+        const size = pixels.length / this.#buttons.length;
+        paintMap(canvas, pixels.subarray(i * size, (i + 1) * size), Math.sqrt(size));
       }
     }
   }
