@@ -90,9 +90,10 @@ export function cardPage(
 
   const handlers: { readonly [T in Report['type']]: (report: Extract<Report, { type: T }>) => void } = {
     adapter: ({ adapter }) => showAdapter(adapter),
-    loaded({ bytes, total }) {
-      progress.hidden = bytes >= total;
-      progress.value = total > 0 ? bytes / total : 0;
+    loaded({ done, total, doing }) {
+      progress.hidden = done >= total;
+      progress.value = total > 0 ? done / total : 0;
+      if (doing) say(`${doing}…`);
     },
     phase(report) {
       phase = report.phase;

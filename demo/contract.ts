@@ -23,8 +23,8 @@ export interface TrainerContext<Settings, Inputs> {
   readonly inputs: Readonly<Partial<Inputs>>;
   /** URL of the folder with the data. */
   readonly dataFolder: string;
-  /** Told how many bytes of how many have arrived. */
-  readonly onProgress: (bytes: number, total: number) => void;
+  /** Told how many bytes of how many have arrived, or how much of what `doing` says is done. */
+  readonly onProgress: (done: number, total: number, doing?: string) => void;
 }
 
 /** Anything with the figures of a compiled step. */

@@ -62,8 +62,13 @@ export type FailureReason = 'no-webgpu' | 'no-adapter' | 'lost' | 'data' | 'othe
 export type Report =
   /** null: the CPU backend. */
   | { readonly type: 'adapter'; readonly adapter: Adapter | null }
-  /** Bytes of the data set that have arrived. */
-  | { readonly type: 'loaded'; readonly bytes: number; readonly total: number }
+  /** Bytes of the data set that have arrived, or how much of what `doing` says is done. */
+  | {
+      readonly type: 'loaded';
+      readonly done: number;
+      readonly total: number;
+      readonly doing: string | undefined;
+    }
   | { readonly type: 'phase'; readonly phase: Phase; readonly step: number }
   | { readonly type: 'figures'; readonly figures: Figures }
   /** The curves start again. */

@@ -10,7 +10,10 @@ const NAMES = [
   'residual',
   'text',
   'dates',
+  'autoencoder',
   'vae',
+  'gan',
+  'semisupervised',
 ] as const;
 
 const METAS = import.meta.glob<CardMeta>('./cards/*/meta.ts', { import: 'default', eager: true });

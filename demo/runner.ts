@@ -79,7 +79,7 @@ export class Runner {
       settings: this.#settings,
       inputs: this.#inputs,
       dataFolder: this.#command.dataFolder,
-      onProgress: (bytes, total) => this.#report({ type: 'loaded', bytes, total }),
+      onProgress: (done, total, doing) => this.#report({ type: 'loaded', done, total, doing }),
     });
     this.#reportFigures();
     if (checkpoint) await this.#restore(checkpoint);

@@ -10,8 +10,9 @@ import {
 } from './controls.ts';
 import { element } from './dom.ts';
 
-/** The most options that stand side by side; more go into a menu. */
+/** The most options that stand side by side, and the most letters of each; others go into a menu. */
 const SEGMENTS = 2;
+const LETTERS = 6;
 
 type Change = (value: number | string) => void;
 
@@ -39,7 +40,7 @@ function field(id: string, control: Control, value: number | string, onChange: C
     case 'range':
       return rangeField(id, control, value as number, onChange);
     case 'choice':
-      return Object.keys(control.options).length <= SEGMENTS
+      return areSegments(control)
         ? segmentsField(id, control, value as string, onChange)
         : menuField(id, control, value as string, onChange);
     case 'whole number':
@@ -75,6 +76,11 @@ function rangeField(id: string, control: Range, value: number, onChange: Change)
   });
   const head = element('div', { class: 'label' }, element('label', { for: id }, control.label), output);
   return element('div', { class: 'field' }, head, element('div', { class: 'slider' }, input));
+}
+
+function areSegments({ options }: Choice): boolean {
+  const labels = Object.values(options);
+  return labels.length <= SEGMENTS && labels.every(({ length }) => length <= LETTERS);
 }
 
 function segmentsField(id: string, control: Choice, value: string, onChange: Change): HTMLElement {

@@ -22,6 +22,14 @@ export function spread({ labels }: Digits, count: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.floor((i * labels.length) / count));
 }
 
+/** Some of the digits, in the order of `rows`. */
+export function subset({ images, labels }: Digits, rows: ArrayLike<number>): Digits {
+  const some = new Uint8Array(rows.length * PIXELS);
+  for (const [i, row] of Array.from(rows).entries())
+    some.set(images.subarray(row * PIXELS, (row + 1) * PIXELS), i * PIXELS);
+  return { images: some, labels: Uint8Array.from(rows, (row) => labels[row]!) };
+}
+
 /** Batches of digits: every one once in random order, then all again in another order. */
 export class Batches {
   readonly #digits: Digits;

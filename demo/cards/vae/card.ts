@@ -1,9 +1,10 @@
 import { defineCard, tex } from '../../contract.ts';
 import { element } from '../../dom.ts';
+import { DigitButtons } from '../../kit/digit-buttons.ts';
 import { paint } from '../../kit/paint.ts';
 import { signed } from '../../kit/signed.ts';
+import { SAMPLES } from './extent.ts';
 import { LatentPlane, type Position } from './latent-plane.ts';
-import { SampleRow } from './sample-row.ts';
 import type { Inputs, Layer, View } from './trainer.ts';
 
 export default defineCard<View, Inputs>({
@@ -50,6 +51,7 @@ export default defineCard<View, Inputs>({
 
   mount(panel, { send }) {
     let moving = 0;
+    let sampleCodes: Float32Array = new Float32Array(2 * SAMPLES);
     let [tiles, codes]: [View['tiles'], View['codes']] = [null, null];
 
     const large = element('canvas', { class: 'ink imagined', id: 'imagined', role: 'img' });
@@ -70,7 +72,13 @@ export default defineCard<View, Inputs>({
         ['encoded', 'Encoded'],
       ] as const
     ).map(([layer, name]) => layerOption(layer, name, () => send('layer', layer)));
-    const row = new SampleRow((position) => plane.move(position));
+    const pairs = new DigitButtons({
+      id: 'pairs',
+      count: SAMPLES,
+      images: 2,
+      name: (i) => `Find held-out digit ${i + 1} on the plane`,
+      onChoose: (i) => plane.move([sampleCodes[2 * i]!, sampleCodes[2 * i + 1]!]),
+    });
     showPlace([0, 0]);
     paint(large, null);
 
@@ -102,7 +110,16 @@ export default defineCard<View, Inputs>({
           ),
         ),
       ),
-      row.element,
+      element(
+        'section',
+        { class: 'card', 'aria-labelledby': 'pairs-title' },
+        element(
+          'header',
+          { class: 'line' },
+          element('h2', { id: 'pairs-title' }, 'Held-out digits, and what comes back'),
+        ),
+        pairs.element,
+      ),
     );
 
     return {
@@ -111,7 +128,8 @@ export default defineCard<View, Inputs>({
         if (view.tiles !== undefined) tiles = view.tiles;
         if (view.codes !== undefined) codes = view.codes;
         if (view.labels) plane.show(tiles, codes, view.labels);
-        if (view.samples) row.show(view.samples, view.reconstructions!, view.sampleCodes!);
+        if (view.sampleCodes) sampleCodes = view.sampleCodes;
+        if (view.samples) pairs.show(view.samples, view.reconstructions!);
       },
       close() {
         cancelAnimationFrame(moving);

@@ -1,7 +1,8 @@
 import { element } from '../../dom.ts';
 import { ARROWS } from '../../kit/arrows.ts';
-import { CLASSES, PIXELS, SIDE, type Pixels } from '../../kit/digits.ts';
+import { PIXELS, SIDE, type Pixels } from '../../kit/digits.ts';
 import { onDrag } from '../../kit/drag.ts';
+import { drawNumerals, drawRing } from '../../kit/numerals.ts';
 import { toRgb } from '../../kit/rgb.ts';
 import { drawScaled, Surface } from '../../kit/surface.ts';
 import { REACH, TILES } from './extent.ts';
@@ -9,10 +10,6 @@ import { REACH, TILES } from './extent.ts';
 export type Position = readonly [z1: number, z2: number];
 
 const KEY_STEP = 0.1;
-
-/** Hues that neighbours in the alphabet of digits do not share; each dot is its digit, so that none depends on colour. */
-export const colourOf = (digit: number, isDark: boolean): string =>
-  `oklch(${isDark ? 0.76 : 0.52} 0.15 ${Math.round((360 * ((digit * 3) % CLASSES)) / CLASSES)})`;
 
 /** The square [−REACH, REACH]² of the latents, with decoded digits or with the codes of digits, and a place chosen on it. */
 export class LatentPlane {
@@ -71,17 +68,7 @@ export class LatentPlane {
     const colour = (name: string) => style.getPropertyValue(name).trim();
     if (this.#tiles) this.#drawTiles(context, this.#tiles, size, colour('--ink'));
     if (this.#codes) this.#drawCodes(context, this.#codes, size, colour('--line'), style.fontFamily);
-    const [x, y] = this.#place(this.#position, size);
-    for (const [width, stroke] of [
-      [size / 70, colour('--card')],
-      [size / 160, colour('--accent')],
-    ] as const) {
-      context.lineWidth = width;
-      context.strokeStyle = stroke;
-      context.beginPath();
-      context.arc(x, y, size / 36, 0, 2 * Math.PI);
-      context.stroke();
-    }
+    drawRing(context, size, this.#place(this.#position, size), style);
   }
 
   #drawTiles(context: CanvasRenderingContext2D, tiles: Pixels, size: number, ink: string): void {
@@ -114,14 +101,12 @@ export class LatentPlane {
     context.moveTo(0, size / 2);
     context.lineTo(size, size / 2);
     context.stroke();
-    context.font = `600 ${Math.max(10 * devicePixelRatio, size / 44)}px ${font}`;
-    context.textAlign = 'center';
-    context.textBaseline = 'middle';
-    for (const [i, label] of this.#labels.entries()) {
-      const [x, y] = this.#place([codes[2 * i]!, codes[2 * i + 1]!], size);
-      context.fillStyle = colourOf(label, this.#surface.isDark);
-      context.fillText(String(label), x, y);
-    }
+    drawNumerals(context, size, {
+      labels: this.#labels,
+      place: (i) => this.#place([codes[2 * i]!, codes[2 * i + 1]!], size),
+      font,
+      isDark: this.#surface.isDark,
+    });
   }
 
   #place([z1, z2]: Position, size: number): Position {
