@@ -33,12 +33,8 @@ test('semisupervised: auto-encodes, then classifies pixels and codes, more accur
   await expect(readings.last()).toHaveText('1');
   await checkLook(page, info, 'semisupervised');
 
-  // by keyboard: a held-out digit instead, and another seed has to begin again
+  // by keyboard: a held-out digit instead
   await page.locator('#pairs button').nth(5).press('Enter');
   await expect(button(page, 'Clear')).toBeDisabled();
   await expect(readings.last()).not.toHaveText('1'); // it is a 0
-  await page.getByLabel('Seed').fill('1');
-  await page.getByLabel('Seed').press('Enter');
-  await expect(page.locator('#autoencoder-steps')).toHaveText('step 0 of 128', { timeout: 20_000 });
-  await expect(readings.last()).toHaveText('–');
 });
