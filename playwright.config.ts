@@ -29,7 +29,8 @@ const examplesServer = {
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results/playwright',
-  workers: 1, // the software GPU takes every core already
+  // the software GPU takes every core, but not while a page is drawn or shaders are compiled
+  workers: 2,
   forbidOnly: Boolean(process.env['CI']),
   timeout: 120_000,
   reporter: [['list'], ['json', { outputFile: 'test-results/playwright.json' }]],
