@@ -16,6 +16,29 @@ const OP_TESTS = 'tests/ops/**/*.test.ts';
 const GPU_ONLY_TESTS = 'tests/**/*.gpu.test.ts';
 const EXAMPLE_TESTS = 'tests/examples/**/*.test.ts';
 
+const LAUNCH = process.env['VITEST'] ? await launchOptions() : {};
+
+/** Tests in a page of a browser of their own, so that two such projects run side by side. */
+const inChromium = (name: string, include: string) => ({
+  extends: true as const,
+  define: { __BACKEND__: '"webgpu"' },
+  // golden data and shaders are read from the whole repository
+  server: { fs: { allow: ['.'] } },
+  optimizeDeps: { include: ['wgsl_reflect/wgsl_reflect.module.js', 'fast-check'] },
+  test: {
+    name,
+    include: [include],
+    setupFiles: ['tests/setup-gpu.ts'],
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      instances: [{ browser: 'chromium' as const }],
+      provider: playwright({ launchOptions: LAUNCH }),
+    },
+  },
+});
+
 export default defineConfig({
   plugins: [wgsl(), packageFiles()],
   resolve: { alias: [LIBRARY_BY_NAME] },
@@ -60,25 +83,8 @@ export default defineConfig({
           env: dawnEnv,
         },
       },
-      {
-        extends: true,
-        define: { __BACKEND__: '"webgpu"' },
-        // golden data and shaders are read from the whole repository
-        server: { fs: { allow: ['.'] } },
-        optimizeDeps: { include: ['wgsl_reflect/wgsl_reflect.module.js', 'fast-check'] },
-        test: {
-          name: 'chromium',
-          include: [OP_TESTS, EXAMPLE_TESTS],
-          setupFiles: ['tests/setup-gpu.ts'],
-          browser: {
-            enabled: true,
-            headless: true,
-            screenshotFailures: false,
-            instances: [{ browser: 'chromium' }],
-            provider: playwright({ launchOptions: process.env['VITEST'] ? await launchOptions() : {} }),
-          },
-        },
-      },
+      inChromium('chromium', OP_TESTS),
+      inChromium('examples', EXAMPLE_TESTS),
     ],
   },
 });

@@ -167,7 +167,7 @@ test.each(Object.entries({ ...VARIANTS, ...WITH_SUBGROUPS }))(
 const cache = `chainrule-test-${Math.random()}`;
 
 describe('tune', () => {
-  const { signature, fn, model } = mlpStep({ batch: 16, sizes: [20, 12, 10] });
+  const { signature, fn, model } = mlpStep({ batch: 16, sizes: [20, 10] });
   const batch = batchFor(signature);
   const weights = async (of = model, on = device) => Promise.all(of.parameters().map((p) => p.read(on)));
   const dispatchesDuring = async (work: () => Promise<unknown>) => {
@@ -213,7 +213,7 @@ describe('tune', () => {
       prepare: (step: Awaited<ReturnType<typeof compile>>) => Promise<unknown>,
       tuning = {},
     ) => {
-      const fresh = mlpStep({ batch: 16, sizes: [20, 12, 10] });
+      const fresh = mlpStep({ batch: 16, sizes: [20, 10] });
       const own = await webgpu({ tuning });
       const step = await compile(own, fresh.signature, fresh.fn);
       const result = await prepare(step as never);
