@@ -59,13 +59,12 @@ function rangeField(id: string, control: Range, value: number, onChange: Change)
     value: String(positionOf(control, value)),
   });
   const output = element('output', { for: id });
-  const show = () => {
-    const current = valueAt(control, Number(input.value));
+  const show = (current = valueAt(control, Number(input.value))) => {
     output.textContent = input.ariaValueText = String(current);
     input.style.setProperty('--filled', `${(100 * (Number(input.value) - low)) / (high - low)}%`);
     return current;
   };
-  show();
+  show(value); // a value from a link may lie between two notches
   input.addEventListener('input', () => {
     const current = show();
     if (control.live) onChange(current);
