@@ -8,7 +8,7 @@
 // Injected: SOURCE_ELEMENT (vec4f, or f32 when K is not a multiple of 4), K_VECTOR, TRANSPOSED,
 // STRIDED (some stride > 1), LANES_X, LANES_Y.
 // N is a multiple of 4; transposed, K is too. Generated: epilogue(i, value).
-// Library: pixel_at, tap_offset, load_four, load_one, weights, workgroup_index.
+// Library: pixel_at, tap_offset, load_four, load_one, weights, beside, across, workgroup_index.
 struct Sizes {
   pixels: u32, // batch * out_h * out_w
   out_h: u32,
@@ -30,14 +30,6 @@ struct Sizes {
 @group(0) @binding(0) var<uniform> sizes: Sizes;
 @group(0) @binding(1) var<storage, read> source: array<SOURCE_ELEMENT>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4f>;
-
-fn across_columns(w: mat4x4f) -> mat4x4f {
-  return mat4x4f(quadSwapY(w[0]), quadSwapY(w[1]), quadSwapY(w[2]), quadSwapY(w[3]));
-}
-
-fn across_pixels(x: mat4x4f) -> mat4x4f {
-  return mat4x4f(quadSwapX(x[0]), quadSwapX(x[1]), quadSwapX(x[2]), quadSwapX(x[3]));
-}
 
 @compute @workgroup_size(64)
 fn main(
@@ -83,9 +75,9 @@ fn main(
       if (K_VECTOR) {
         for (var k = 0u; k < sizes.k; k += 4u) {
           let w0 = weights(tap, k, load_col);
-          let w1 = across_columns(w0);
+          let w1 = across(w0);
           let x = mat4x4f(load_four(o0, k), load_four(o1, k), load_four(o2, k), load_four(o3, k));
-          let y = across_pixels(x);
+          let y = beside(x);
           c0_0 += w0 * x[0]; c0_1 += w1 * x[0];
           c1_0 += w0 * x[1]; c1_1 += w1 * x[1];
           c2_0 += w0 * x[2]; c2_1 += w1 * x[2];

@@ -11,7 +11,7 @@
 // Needs subgroups of whole quads of neighbouring invocations. Offsets into a and b are in units of their element type.
 //
 // Injected: A_ELEMENT, B_ELEMENT (f32 or vec4f), A_UNIT, B_UNIT (floats in them: 1 or 4), TRANSPOSE_A, TRANSPOSE_B.
-// Generated: epilogue(i, value). Library: load_a, load_b, one_a, one_b, store4, workgroup_index.
+// Generated: epilogue(i, value). Library: load_a, load_b, one_a, one_b, store4, beside, across, workgroup_index.
 struct Sizes {
   m: u32,
   n: u32,
@@ -25,14 +25,6 @@ struct Sizes {
 @group(0) @binding(0) var<uniform> sizes: Sizes;
 @group(0) @binding(1) var<storage, read> a: array<A_ELEMENT>;
 @group(0) @binding(2) var<storage, read> b: array<B_ELEMENT>;
-
-fn columns_across(w: mat4x4f) -> mat4x4f {
-  return mat4x4f(quadSwapY(w[0]), quadSwapY(w[1]), quadSwapY(w[2]), quadSwapY(w[3]));
-}
-
-fn rows_across(x: mat4x4f) -> mat4x4f {
-  return mat4x4f(quadSwapX(x[0]), quadSwapX(x[1]), quadSwapX(x[2]), quadSwapX(x[3]));
-}
 
 @compute @workgroup_size(64)
 fn main(
@@ -88,12 +80,12 @@ fn main(
     if (TRANSPOSE_B) {
       w0 = transpose(w0);
     }
-    let w1 = columns_across(w0);
+    let w1 = across(w0);
     var x = mat4x4f(load_a(a0), load_a(a1), load_a(a2), load_a(a3)); // column r: op(A)[row + r, k ..]
     if (TRANSPOSE_A) {
       x = transpose(x);
     }
-    let y = rows_across(x);
+    let y = beside(x);
     c0_0 += w0 * x[0]; c0_1 += w1 * x[0];
     c1_0 += w0 * x[1]; c1_1 += w1 * x[1];
     c2_0 += w0 * x[2]; c2_1 += w1 * x[2];

@@ -78,6 +78,8 @@ export function rowsKernel(rows: number, length: number, subgroupSize: number): 
 /** How much of a product an invocation and a workgroup compute. */
 export interface MatmulTile {
   readonly shader: ShaderSource;
+  /** What the shader needs besides the operands. */
+  readonly libraries?: readonly ShaderSource[];
   readonly rows: number;
   readonly columns: number;
   readonly lanesX: number;
@@ -91,7 +93,7 @@ export const TILES = {
 
 /** A product, tile by tile. */
 export function matmulKernel(
-  { shader, rows, columns, lanesX, lanesY }: MatmulTile,
+  { shader, libraries = [], rows, columns, lanesX, lanesY }: MatmulTile,
   node: Tensor,
   attrs: MatmulAttrs,
   [viewA, viewB]: readonly View[],
@@ -106,7 +108,7 @@ export function matmulKernel(
     view.strides.slice(0, -2).every((stride) => stride === 0) ? 0 : size;
   return {
     shader,
-    libraries: [matmulOperands, n % 4 === 0 ? storeVector : storeScalar],
+    libraries: [matmulOperands, n % 4 === 0 ? storeVector : storeScalar, ...libraries],
     constants: {
       A_ELEMENT: vectorA ? 'vec4f' : 'f32',
       B_ELEMENT: vectorB ? 'vec4f' : 'f32',

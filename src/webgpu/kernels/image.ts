@@ -6,6 +6,7 @@ import conv2dQuad from '../../../shaders/conv2d_quad.wgsl';
 import conv2dWeightGrad from '../../../shaders/conv2d_weight_grad.wgsl';
 import conv2dWeightGradQuad from '../../../shaders/conv2d_weight_grad_quad.wgsl';
 import convOperands from '../../../shaders/lib/conv_operands.wgsl';
+import quadSwap from '../../../shaders/lib/quad_swap.wgsl';
 import weightGradRows from '../../../shaders/lib/weight_grad_rows.wgsl';
 import maxPool2d from '../../../shaders/max_pool2d.wgsl';
 import maxPool2dGrad from '../../../shaders/max_pool2d_grad.wgsl';
@@ -109,7 +110,7 @@ function convolution(node: Tensor, attrs: ConvAttrs, mayUseQuads: boolean, trans
   const tilesN = ceilDiv(n, lanesX * 8);
   return {
     shader: quads ? conv2dQuad : conv2d,
-    libraries: [convOperands],
+    libraries: quads ? [convOperands, quadSwap] : [convOperands],
     constants: {
       SOURCE_ELEMENT: k % 4 === 0 ? 'vec4f' : 'f32',
       K_VECTOR: k % 4 === 0,
