@@ -232,6 +232,9 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
     return { values, shapes };
   }
 
+  const notOnGpu = (what: string) =>
+    new DeviceError(`${what}: expected a step compiled for webgpu(), got one for ${device.name}`);
+
   async function step(data: InputData<S> = {} as InputData<S>): Promise<{ readonly [K in keyof O]: Value }> {
     const { values, shapes } = accept(data);
     // Also when nobody waits in between, and when one of the steps still has to be compiled.
@@ -249,10 +252,7 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
         const { values, shapes } = accept(data);
         return inOrder(device, async () => {
           latest = await executorFor(values, shapes);
-          if (!latest.profile)
-            throw new DeviceError(
-              `profile: expected a step compiled for webgpu(), got one for ${device.name}`,
-            );
+          if (!latest.profile) throw notOnGpu('profile');
           return latest.profile(values, profileOptions);
         });
       },
@@ -260,8 +260,7 @@ export async function compile<S extends Signature, O extends Readonly<Record<str
     tune: {
       value: (tuneOptions: TuneOptions = {}) =>
         inOrder(device, () => {
-          if (!latest.tune)
-            throw new DeviceError(`tune: expected a step compiled for webgpu(), got one for ${device.name}`);
+          if (!latest.tune) throw notOnGpu('tune');
           return latest.tune(tuneOptions);
         }),
     },
