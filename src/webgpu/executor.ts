@@ -162,6 +162,8 @@ class WebGpuExecutor implements Executor {
   readonly #uploadBuffer: GPUBuffer;
   readonly #inputOffset = new Map<string, number>();
   readonly #scalars: readonly Tensor[];
+  /** Where each of them is in the upload. */
+  readonly #scalarIndex: ReadonlyMap<Tensor, number>;
   readonly #outputs: readonly { readonly name: string; readonly node: Tensor; readonly offset: number }[];
   readonly #ring: StagingRing;
   /** All but sizes. */
@@ -187,6 +189,7 @@ class WebGpuExecutor implements Executor {
     const { STORAGE, COPY_SRC, COPY_DST } = BufferUsage;
 
     this.#scalars = plan.order.filter((node) => node.op.name === 'hostScalar');
+    this.#scalarIndex = new Map(this.#scalars.map((node, i) => [node, i]));
     this.#texts = this.#compose(specOf);
 
     // Layout of the upload: scalars, then inputs, each where a binding may begin.
@@ -247,18 +250,13 @@ class WebGpuExecutor implements Executor {
     return this.#bytes + this.#texts.sizes.contents.byteLength;
   }
 
-  #composeOne(kernel: Kernel, plan: Plan, spec: KernelSpec): Composed {
-    const scalarIndex = new Map(this.#scalars.map((node, i) => [node, i]));
-    return compose(kernel, plan, scalarIndex, spec);
-  }
-
   /** The text of every kernel. Updates of parameters that lie side by side run as one dispatch. */
   #compose(specOf: SpecOf): Texts {
     const composed = new Map<Kernel, Composed>();
     for (const plan of plansIn(this.#plan))
       for (const kernel of plan.kernels)
         if (!plan.loops.has(kernel))
-          composed.set(kernel, this.#composeOne(kernel, plan, specOf(kernel, plan)));
+          composed.set(kernel, compose(kernel, plan, this.#scalarIndex, specOf(kernel, plan)));
     const lastOf = new Map<Kernel, Composed>();
     const limit = this.#device.gpu.limits.maxStorageBufferBindingSize;
     const addressOf = (value: Tensor | 'scalars') => this.#address(value);
@@ -278,9 +276,9 @@ class WebGpuExecutor implements Executor {
     const compiling = [...composed].map(
       async ([kernel, text]) => [kernel, await this.#device.pipeline(text)] as const,
     );
+    const pipelines = new Map(await Promise.all(compiling));
     this.#uniforms?.buffer.destroy();
     this.#uniforms = uploadSizes(this.#device, sizes);
-    const pipelines = new Map(await Promise.all(compiling));
     this.#dispatches = [];
     this.#record(this.#plan, this.#resolve, pipelines, this.#uniforms);
   }
@@ -426,7 +424,7 @@ class WebGpuExecutor implements Executor {
     const { tuneDispatches } = await import('./tune.ts');
     const { adapter, tuning } = this.#device;
     const prepare = async ({ kernels: [kernel], plan, resolve }: Dispatch, spec: KernelSpec) => {
-      const composed = this.#composeOne(kernel!, plan, spec);
+      const composed = compose(kernel!, plan, this.#scalarIndex, spec);
       const pipeline = await this.#device.pipeline(composed);
       const uniforms = uploadSizes(this.#device, layOutSizes(this.#device, [composed]));
       return { ...this.#encodable(composed, pipeline, resolve, uniforms), uniforms };
