@@ -61,6 +61,7 @@ test('digits: learns to read, stands still while paused, and reads two drawn dig
   await expect(page.locator('#test')).toBeEmpty();
   await button(page, 'Test all 10,000').click();
   const tested = page.locator('#test');
+  // ten thousand digits in turns with the other page that is tested
   await expect(tested).toHaveText(/^\d+\.\d\d % of all right after [\d,]+ steps$/, { timeout: 60_000 });
   expect(Number.parseFloat((await tested.textContent())!)).toBeGreaterThanOrEqual(80);
   await stroke(page, '#pad', ZERO);
