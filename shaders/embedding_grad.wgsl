@@ -1,15 +1,16 @@
 // Gradient of a row lookup: dw[r, c] = sum over t with index[t] = r of dy[t, c], in order of t.
-// One element of the table per invocation; lanes run along a row.
+// WIDTH neighbouring columns of one row of the table per invocation, which reads all indices, four at a time; lanes run along
+// a row.
 //
-// Injected: T (the type of an element). Generated: epilogue(i, value).
+// Injected: V (one or four elements), WIDTH. Generated: epilogue(i, value).
 struct Sizes {
-  count: u32, // table elements, rows * width
-  width: u32,
+  count: u32, // elements of the table, in V
+  columns: u32, // of a row, in V
   tokens: u32,
 }
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> index: array<i32>;
-@group(0) @binding(2) var<storage, read> dy: array<T>;
+@group(0) @binding(1) var<storage, read> index: array<vec4i>;
+@group(0) @binding(2) var<storage, read> dy: array<V>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -21,13 +22,19 @@ fn main(
   if (e >= sizes.count) {
     return;
   }
-  let row = i32(e / sizes.width);
-  let column = e % sizes.width;
-  var sum = T();
-  for (var t = 0u; t < sizes.tokens; t++) {
-    if (index[t] == row) {
-      sum += dy[t * sizes.width + column];
+  let row = i32(e / sizes.columns);
+  let column = e % sizes.columns;
+  var sum = V();
+  for (var t = 0u; t < sizes.tokens; t += 4u) {
+    let is_row = index[t / 4u] == vec4i(row);
+    if (!any(is_row)) {
+      continue;
+    }
+    for (var j = 0u; j < min(4u, sizes.tokens - t); j++) { // behind the last index there may be anything
+      if (is_row[j]) {
+        sum += dy[(t + j) * sizes.columns + column];
+      }
     }
   }
-  epilogue(e, sum);
+  epilogue(e * WIDTH, sum);
 }

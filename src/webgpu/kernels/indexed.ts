@@ -2,7 +2,8 @@ import argmax from '../../../shaders/argmax.wgsl';
 import embeddingGrad from '../../../shaders/embedding_grad.wgsl';
 import scatterAdd from '../../../shaders/scatter_add.wgsl';
 import { linesAlong } from '../../plan/index.ts';
-import { ceilDiv, SCALAR, WORKGROUP, type KernelTable } from './spec.ts';
+import { valueType } from '../generate.ts';
+import { ceilDiv, widthOf, WORKGROUP, type KernelTable } from './spec.ts';
 
 /** Ops that find an index, or their elements by one. */
 export const indexedKernels: KernelTable<'argmax' | 'scatterAdd' | 'embeddingGrad'> = {
@@ -25,7 +26,7 @@ export const indexedKernels: KernelTable<'argmax' | 'scatterAdd' | 'embeddingGra
     return {
       shader: scatterAdd,
       libraries: [],
-      constants: { T: SCALAR[node.dtype] },
+      constants: { T: node.dtype },
       sizes: { count: node.size, size, length, inner },
       workgroups: ceilDiv(node.size, WORKGROUP),
       operands: [0, 1],
@@ -33,13 +34,17 @@ export const indexedKernels: KernelTable<'argmax' | 'scatterAdd' | 'embeddingGra
     };
   },
 
-  embeddingGrad: (node) => ({
-    shader: embeddingGrad,
-    libraries: [],
-    constants: { T: SCALAR[node.dtype] },
-    sizes: { count: node.size, width: node.shape[1]!, tokens: node.inputs[0]!.size },
-    workgroups: ceilDiv(node.size, WORKGROUP),
-    operands: [0, 1],
-    epilogueWidth: 1,
-  }),
+  embeddingGrad(node) {
+    const width = widthOf(node.shape[1]!);
+    const count = node.size / width;
+    return {
+      shader: embeddingGrad,
+      libraries: [],
+      constants: { V: valueType(node.dtype, width), WIDTH: `${width}u` },
+      sizes: { count, columns: node.shape[1]! / width, tokens: node.inputs[0]!.size },
+      workgroups: ceilDiv(count, WORKGROUP),
+      operands: [0, 1],
+      epilogueWidth: width,
+    };
+  },
 };

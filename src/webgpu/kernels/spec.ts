@@ -1,4 +1,4 @@
-import type { DType, Tensor } from '../../graph/index.ts';
+import type { Tensor } from '../../graph/index.ts';
 import type { KernelName, PrimitiveAttrs } from '../../ops/primitives.ts';
 import type { View } from '../../plan/index.ts';
 import type { Width } from '../generate.ts';
@@ -65,7 +65,6 @@ export const prefersQuads = ({ software, subgroupSize }: Adapter) => software &&
 
 export const ceilDiv = (a: number, b: number) => Math.ceil(a / b);
 export const widthOf = (size: number): Width => (size % 4 === 0 ? 4 : 1);
-export const SCALAR: Readonly<Record<DType, string>> = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' };
 
 /** Invocations in a workgroup of every kernel here. */
 export const WORKGROUP = 64;
