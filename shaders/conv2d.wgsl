@@ -108,13 +108,11 @@ fn main(
   }
 
   var results = array<vec4f, 16>(c00, c01, c10, c11, c20, c21, c30, c31, c40, c41, c50, c51, c60, c61, c70, c71);
-  for (var p = 0u; p < 8u; p++) {
-    if (pixel + p < sizes.pixels) {
-      let i = (pixel + p) * sizes.n;
-      epilogue(i + col0, results[2u * p]);
-      if (second < sizes.n) {
-        epilogue(i + second, results[2u * p + 1u]);
-      }
+  for (var i = 0u; i < 16u; i++) {
+    let p = pixel + i / 2u;
+    let c = select(col0, second, i % 2u == 1u);
+    if (p < sizes.pixels && c < sizes.n) {
+      epilogue(p * sizes.n + c, results[i]);
     }
   }
 }

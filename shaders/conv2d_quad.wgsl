@@ -107,15 +107,11 @@ fn main(
   }
 
   var results = array<vec4f, 16>(c0_0, c0_1, c1_0, c1_1, c2_0, c2_1, c3_0, c3_1, c4_0, c4_1, c5_0, c5_1, c6_0, c6_1, c7_0, c7_1);
-  for (var p = 0u; p < 8u; p++) {
-    let at = select(other_pixel - 4u, pixel, p < 4u) + p;
-    if (at < sizes.pixels) {
-      if (col < sizes.n) {
-        epilogue(at * sizes.n + col, results[2u * p]);
-      }
-      if (other_col < sizes.n) {
-        epilogue(at * sizes.n + other_col, results[2u * p + 1u]);
-      }
+  for (var i = 0u; i < 16u; i++) {
+    let p = select(other_pixel - 4u, pixel, i < 8u) + i / 2u;
+    let c = select(col, other_col, i % 2u == 1u);
+    if (p < sizes.pixels && c < sizes.n) {
+      epilogue(p * sizes.n + c, results[i]);
     }
   }
 }

@@ -96,13 +96,11 @@ fn main(
   }
 
   var results = array<vec4f, 16>(c00, c01, c10, c11, c20, c21, c30, c31, c40, c41, c50, c51, c60, c61, c70, c71);
-  for (var r = 0u; r < 8u; r++) {
-    if (row + r < sizes.rows) {
-      let i = (part * sizes.rows + row + r) * sizes.out_channels;
-      epilogue(i + col0, results[2u * r]);
-      if (second < sizes.out_channels) {
-        epilogue(i + second, results[2u * r + 1u]);
-      }
+  for (var i = 0u; i < 16u; i++) {
+    let r = row + i / 2u;
+    let c = select(col0, second, i % 2u == 1u);
+    if (r < sizes.rows && c < sizes.out_channels) {
+      epilogue((part * sizes.rows + r) * sizes.out_channels + c, results[i]);
     }
   }
 }

@@ -98,16 +98,11 @@ fn main(
   }
 
   var results = array<vec4f, 16>(c0_0, c0_1, c1_0, c1_1, c2_0, c2_1, c3_0, c3_1, c4_0, c4_1, c5_0, c5_1, c6_0, c6_1, c7_0, c7_1);
-  for (var r = 0u; r < 8u; r++) {
-    let at = select(other_row - 4u, row, r < 4u) + r;
-    if (at < sizes.rows) {
-      let i = (part * sizes.rows + at) * sizes.out_channels;
-      if (col < sizes.out_channels) {
-        epilogue(i + col, results[2u * r]);
-      }
-      if (other_col < sizes.out_channels) {
-        epilogue(i + other_col, results[2u * r + 1u]);
-      }
+  for (var i = 0u; i < 16u; i++) {
+    let r = select(other_row - 4u, row, i < 8u) + i / 2u;
+    let c = select(col, other_col, i % 2u == 1u);
+    if (r < sizes.rows && c < sizes.out_channels) {
+      epilogue((part * sizes.rows + r) * sizes.out_channels + c, results[i]);
     }
   }
 }

@@ -4,13 +4,13 @@
 // Register tile, no workgroup memory: an invocation owns 4 rows by 4 columns, one vec4 column.
 // Each step over K takes 4 values of each row of A and 4 rows of its columns of B. Lanes run along the columns of C.
 // Rows and columns past the end load whatever is there (the last row, the next row's start) and are not stored.
-// What is left of K after the last whole step is added one k at a time.
+// With K_REST, what is left of K after the last whole step is added one k at a time.
 //
 // Offsets into a and b are in units of their element type: vec4f where the contiguous axis is a multiple of 4.
 //
 // Injected: A_ELEMENT, B_ELEMENT (f32 or vec4f), A_UNIT, B_UNIT (floats in them: 1 or 4), TRANSPOSE_A, TRANSPOSE_B,
-// LANES_X, LANES_Y. Generated: epilogue(i, value). Library: load_a, load_b, one_a, one_b, store4,
-// workgroup_index.
+// K_REST (K is not a multiple of 4), LANES_X, LANES_Y. Generated: epilogue(i, value).
+// Library: load_a, load_b, one_a, one_b, store4, workgroup_index.
 struct Sizes {
   m: u32,
   n: u32,
@@ -81,12 +81,14 @@ fn main(
     a0 += step_a; a1 += step_a; a2 += step_a; a3 += step_a;
     b00 += step_b; b01 += step_b; b02 += step_b; b03 += step_b;
   }
-  for (var k = whole; k < sizes.k; k++) {
-    let w0 = one_b(base_b, k, col0);
-    let x0 = one_a(base_a, row + 0u, k); c00 += w0 * x0;
-    let x1 = one_a(base_a, row + 1u, k); c10 += w0 * x1;
-    let x2 = one_a(base_a, row + 2u, k); c20 += w0 * x2;
-    let x3 = one_a(base_a, row + 3u, k); c30 += w0 * x3;
+  if (K_REST) {
+    for (var k = whole; k < sizes.k; k++) {
+      let w0 = one_b(base_b, k, col0);
+      let x0 = one_a(base_a, row + 0u, k); c00 += w0 * x0;
+      let x1 = one_a(base_a, row + 1u, k); c10 += w0 * x1;
+      let x2 = one_a(base_a, row + 2u, k); c20 += w0 * x2;
+      let x3 = one_a(base_a, row + 3u, k); c30 += w0 * x3;
+    }
   }
 
   var results = array<vec4f, 4>(c00, c10, c20, c30);

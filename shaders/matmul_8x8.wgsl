@@ -4,13 +4,13 @@
 // Register tile, no workgroup memory: an invocation owns 8 rows by 8 columns, two vec4 columns LANES_X apart.
 // Each step over K takes 4 values of each row of A and 4 rows of its columns of B. Lanes run along the columns of C.
 // Rows and columns past the end load whatever is there (the last row, the next row's start) and are not stored.
-// What is left of K after the last whole step is added one k at a time.
+// With K_REST, what is left of K after the last whole step is added one k at a time.
 //
 // Offsets into a and b are in units of their element type: vec4f where the contiguous axis is a multiple of 4.
 //
 // Injected: A_ELEMENT, B_ELEMENT (f32 or vec4f), A_UNIT, B_UNIT (floats in them: 1 or 4), TRANSPOSE_A, TRANSPOSE_B,
-// LANES_X, LANES_Y. Generated: epilogue(i, value). Library: load_a, load_b, one_a, one_b, store4,
-// workgroup_index.
+// K_REST (K is not a multiple of 4), LANES_X, LANES_Y. Generated: epilogue(i, value).
+// Library: load_a, load_b, one_a, one_b, store4, workgroup_index.
 struct Sizes {
   m: u32,
   n: u32,
@@ -110,27 +110,27 @@ fn main(
     b00 += step_b; b01 += step_b; b02 += step_b; b03 += step_b;
     b10 += step_b; b11 += step_b; b12 += step_b; b13 += step_b;
   }
-  for (var k = whole; k < sizes.k; k++) {
-    let w0 = one_b(base_b, k, col0);
-    let w1 = one_b(base_b, k, col1);
-    let x0 = one_a(base_a, row + 0u, k); c00 += w0 * x0; c01 += w1 * x0;
-    let x1 = one_a(base_a, row + 1u, k); c10 += w0 * x1; c11 += w1 * x1;
-    let x2 = one_a(base_a, row + 2u, k); c20 += w0 * x2; c21 += w1 * x2;
-    let x3 = one_a(base_a, row + 3u, k); c30 += w0 * x3; c31 += w1 * x3;
-    let x4 = one_a(base_a, row + 4u, k); c40 += w0 * x4; c41 += w1 * x4;
-    let x5 = one_a(base_a, row + 5u, k); c50 += w0 * x5; c51 += w1 * x5;
-    let x6 = one_a(base_a, row + 6u, k); c60 += w0 * x6; c61 += w1 * x6;
-    let x7 = one_a(base_a, row + 7u, k); c70 += w0 * x7; c71 += w1 * x7;
+  if (K_REST) {
+    for (var k = whole; k < sizes.k; k++) {
+      let w0 = one_b(base_b, k, col0);
+      let w1 = one_b(base_b, k, col1);
+      let x0 = one_a(base_a, row + 0u, k); c00 += w0 * x0; c01 += w1 * x0;
+      let x1 = one_a(base_a, row + 1u, k); c10 += w0 * x1; c11 += w1 * x1;
+      let x2 = one_a(base_a, row + 2u, k); c20 += w0 * x2; c21 += w1 * x2;
+      let x3 = one_a(base_a, row + 3u, k); c30 += w0 * x3; c31 += w1 * x3;
+      let x4 = one_a(base_a, row + 4u, k); c40 += w0 * x4; c41 += w1 * x4;
+      let x5 = one_a(base_a, row + 5u, k); c50 += w0 * x5; c51 += w1 * x5;
+      let x6 = one_a(base_a, row + 6u, k); c60 += w0 * x6; c61 += w1 * x6;
+      let x7 = one_a(base_a, row + 7u, k); c70 += w0 * x7; c71 += w1 * x7;
+    }
   }
 
   var results = array<vec4f, 16>(c00, c01, c10, c11, c20, c21, c30, c31, c40, c41, c50, c51, c60, c61, c70, c71);
-  for (var r = 0u; r < 8u; r++) {
-    if (row + r < sizes.m) {
-      let i = (batch * sizes.m + row + r) * sizes.n;
-      store4(i + col0, sizes.n - col0, results[2u * r]);
-      if (second < sizes.n) {
-        store4(i + second, sizes.n - second, results[2u * r + 1u]);
-      }
+  for (var i = 0u; i < 16u; i++) {
+    let r = row + i / 2u;
+    let c = select(col0, second, i % 2u == 1u);
+    if (r < sizes.m && c < sizes.n) {
+      store4((batch * sizes.m + r) * sizes.n + c, sizes.n - c, results[i]);
     }
   }
 }

@@ -6,11 +6,12 @@
 // gets the other half from its neighbour, which is half the loads of a lane by itself. A lane's own four rows and columns
 // come first in its sums: c_<rows>_<columns>.
 // Each step over K takes 4 values. Rows and columns past the end load whatever is there and are not stored.
-// What is left of K after the last whole step is added one k at a time.
+// With K_REST, what is left of K after the last whole step is added one k at a time.
 //
 // Needs subgroups of whole quads of neighbouring invocations. Offsets into a and b are in units of their element type.
 //
-// Injected: A_ELEMENT, B_ELEMENT (f32 or vec4f), A_UNIT, B_UNIT (floats in them: 1 or 4), TRANSPOSE_A, TRANSPOSE_B.
+// Injected: A_ELEMENT, B_ELEMENT (f32 or vec4f), A_UNIT, B_UNIT (floats in them: 1 or 4), TRANSPOSE_A, TRANSPOSE_B,
+// K_REST (K is not a multiple of 4).
 // Generated: epilogue(i, value). Library: load_a, load_b, one_a, one_b, store4, beside, across, workgroup_index.
 struct Sizes {
   m: u32,
@@ -97,32 +98,29 @@ fn main(
     a0 += step_a; a1 += step_a; a2 += step_a; a3 += step_a;
     b0 += step_b; b1 += step_b; b2 += step_b; b3 += step_b;
   }
-  for (var k = whole; k < sizes.k; k++) {
-    let w0 = one_b(base_b, k, load_col);
-    let w1 = quadSwapY(w0);
-    let x = vec4f(one_a(base_a, row, k), one_a(base_a, row + 1u, k), one_a(base_a, row + 2u, k), one_a(base_a, row + 3u, k));
-    let y = quadSwapX(x);
-    c0_0 += w0 * x[0]; c0_1 += w1 * x[0];
-    c1_0 += w0 * x[1]; c1_1 += w1 * x[1];
-    c2_0 += w0 * x[2]; c2_1 += w1 * x[2];
-    c3_0 += w0 * x[3]; c3_1 += w1 * x[3];
-    c4_0 += w0 * y[0]; c4_1 += w1 * y[0];
-    c5_0 += w0 * y[1]; c5_1 += w1 * y[1];
-    c6_0 += w0 * y[2]; c6_1 += w1 * y[2];
-    c7_0 += w0 * y[3]; c7_1 += w1 * y[3];
+  if (K_REST) {
+    for (var k = whole; k < sizes.k; k++) {
+      let w0 = one_b(base_b, k, load_col);
+      let w1 = quadSwapY(w0);
+      let x = vec4f(one_a(base_a, row, k), one_a(base_a, row + 1u, k), one_a(base_a, row + 2u, k), one_a(base_a, row + 3u, k));
+      let y = quadSwapX(x);
+      c0_0 += w0 * x[0]; c0_1 += w1 * x[0];
+      c1_0 += w0 * x[1]; c1_1 += w1 * x[1];
+      c2_0 += w0 * x[2]; c2_1 += w1 * x[2];
+      c3_0 += w0 * x[3]; c3_1 += w1 * x[3];
+      c4_0 += w0 * y[0]; c4_1 += w1 * y[0];
+      c5_0 += w0 * y[1]; c5_1 += w1 * y[1];
+      c6_0 += w0 * y[2]; c6_1 += w1 * y[2];
+      c7_0 += w0 * y[3]; c7_1 += w1 * y[3];
+    }
   }
 
   var results = array<vec4f, 16>(c0_0, c0_1, c1_0, c1_1, c2_0, c2_1, c3_0, c3_1, c4_0, c4_1, c5_0, c5_1, c6_0, c6_1, c7_0, c7_1);
-  for (var r = 0u; r < 8u; r++) {
-    let at = select(other_row - 4u, row, r < 4u) + r;
-    if (at < sizes.m) {
-      let i = (batch * sizes.m + at) * sizes.n;
-      if (col < sizes.n) {
-        store4(i + col, sizes.n - col, results[2u * r]);
-      }
-      if (other_col < sizes.n) {
-        store4(i + other_col, sizes.n - other_col, results[2u * r + 1u]);
-      }
+  for (var i = 0u; i < 16u; i++) {
+    let r = select(other_row - 4u, row, i < 8u) + i / 2u;
+    let c = select(col, other_col, i % 2u == 1u);
+    if (r < sizes.m && c < sizes.n) {
+      store4((batch * sizes.m + r) * sizes.n + c, sizes.n - c, results[i]);
     }
   }
 }

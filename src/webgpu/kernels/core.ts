@@ -116,6 +116,7 @@ export function matmulKernel(
       B_UNIT: vectorB ? 4 : 1,
       TRANSPOSE_A: attrs.transposeA,
       TRANSPOSE_B: attrs.transposeB,
+      K_REST: k % 4 !== 0,
       LANES_X: lanesX,
       LANES_Y: lanesY,
     },
