@@ -34,16 +34,18 @@ struct Sizes {
 @group(0) @binding(1) var<storage, read> source: array<SOURCE_ELEMENT>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4f>;
 
-@compute @workgroup_size(LANES_X, LANES_Y)
+@compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group_id: vec3u,
   @builtin(num_workgroups) group_count: vec3u,
-  @builtin(local_invocation_id) local: vec3u
+  @builtin(local_invocation_index) lane: u32
 ) {
+  let local = vec2u(lane % LANES_X, lane / LANES_X);
   let tile = workgroup_index(group_id, group_count);
   let pixel = (tile / sizes.tiles_n * LANES_Y + local.y) * 8u;
   let col0 = tile % sizes.tiles_n * (LANES_X * 8u) + local.x * 4u;
-  if (pixel >= sizes.pixels || col0 >= sizes.n) {
+  // Rows of LANES_X lanes need not fill the workgroup.
+  if (local.y >= LANES_Y || pixel >= sizes.pixels || col0 >= sizes.n) {
     return;
   }
   let second = col0 + LANES_X * 4u;

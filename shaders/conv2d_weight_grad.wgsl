@@ -32,17 +32,19 @@ struct Sizes {
 @group(0) @binding(1) var<storage, read> x: array<X_ELEMENT>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4f>;
 
-@compute @workgroup_size(LANES_X, LANES_Y)
+@compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group_id: vec3u,
   @builtin(num_workgroups) group_count: vec3u,
-  @builtin(local_invocation_id) local: vec3u
+  @builtin(local_invocation_index) lane: u32
 ) {
+  let local = vec2u(lane % LANES_X, lane / LANES_X);
   let tile = workgroup_index(group_id, group_count);
   let part = tile / (sizes.tiles_rows * sizes.tiles_columns);
   let row = (tile / sizes.tiles_columns % sizes.tiles_rows * LANES_Y + local.y) * 8u;
   let col0 = tile % sizes.tiles_columns * (LANES_X * 8u) + local.x * 4u;
-  if (part >= sizes.parts || row >= sizes.rows || col0 >= sizes.out_channels) {
+  // Rows of LANES_X lanes need not fill the workgroup.
+  if (local.y >= LANES_Y || part >= sizes.parts || row >= sizes.rows || col0 >= sizes.out_channels) {
     return;
   }
   let second = col0 + LANES_X * 4u;

@@ -25,12 +25,13 @@ struct Sizes {
 @group(0) @binding(1) var<storage, read> a: array<A_ELEMENT>;
 @group(0) @binding(2) var<storage, read> b: array<B_ELEMENT>;
 
-@compute @workgroup_size(LANES_X, LANES_Y)
+@compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group_id: vec3u,
   @builtin(num_workgroups) group_count: vec3u,
-  @builtin(local_invocation_id) local: vec3u
+  @builtin(local_invocation_index) lane: u32
 ) {
+  let local = vec2u(lane % LANES_X, lane / LANES_X);
   let tile = workgroup_index(group_id, group_count);
   let batch = tile / (sizes.tiles_m * sizes.tiles_n);
   if (batch >= sizes.batches) {
