@@ -4,7 +4,8 @@ import { Parameter, type Tensor, type TypedArray } from '../src/index.ts';
 import { newNdArray, type NdArray } from '../src/cpu/nd-array.ts';
 import { references } from '../src/cpu/references.ts';
 import { sizeOf, stridesOf } from '../src/graph/index.ts';
-import { nodesOf, paddedBytes, readsOf, type Plan, type View } from '../src/plan/index.ts';
+import { dispatchesOf, nodesOf, paddedBytes, readsOf, type Plan, type View } from '../src/plan/index.ts';
+import { bindingsOf } from '../src/plan/kernel.ts';
 import { usualSpec } from '../src/webgpu/kernels/usual.ts';
 import { allKernels } from './all-kernels.ts';
 import { compose } from '../src/webgpu/compose.ts';
@@ -127,7 +128,7 @@ export function faultsOf(plan: Plan, maxBindings = 8): string[] {
     }
     // A dispatch may bind a buffer that it writes only once.
     const adapter = { software: false, subgroupSize: 0 };
-    const { bindings } = compose(kernel, plan, scalarIndex, usualSpec(kernel, plan, adapter, allKernels));
+    const { bindings } = compose(kernel, plan, scalarIndex, usualSpec(kernel, plan, adapter, allKernels), []);
     const storage = bindings.flatMap((b) => (b.kind === 'uniform' ? [] : [b]));
     if (storage.length > maxBindings) faults.push(`kernel ${k} binds ${storage.length} storage buffers`);
     const keys = storage.map(({ buffer }) => (buffer === 'scalars' ? buffer : bufferOf(plan, buffer.node)));
@@ -136,6 +137,20 @@ export function faultsOf(plan: Plan, maxBindings = 8): string[] {
         faults.push(`kernel ${k} binds the buffer of a stored value twice`);
     });
   });
+  for (const kernels of dispatchesOf(plan).filter(({ length }) => length > 1)) {
+    const numbers = kernels.map((kernel) => plan.kernels.indexOf(kernel)).join(', ');
+    const stored = kernels.map((kernel) => new Set(kernel.stores.map((node) => bufferOf(plan, node))));
+    for (const kernel of kernels)
+      for (const read of readsOf(kernel, plan.views))
+        if (kernels.some((other, i) => other !== kernel && stored[i]!.has(bufferOf(plan, read))))
+          faults.push(
+            `kernels ${numbers} run at once, and ${read.toString()} is written and read by two of them`,
+          );
+    if (new Set(stored.flatMap((buffers) => [...buffers])).size < stored.reduce((n, { size }) => n + size, 0))
+      faults.push(`kernels ${numbers} run at once, and two of them write one buffer`);
+    const bindings = kernels.reduce((sum, kernel) => sum + bindingsOf(kernel, plan), 0);
+    if (bindings > maxBindings) faults.push(`kernels ${numbers} together bind ${bindings} storage buffers`);
+  }
   for (const node of plan.order)
     if (node.op.kind !== 'source' && !placed.has(node)) faults.push(`${node.toString()} is in no kernel`);
   for (const node of [...plan.outputs, ...plan.updates.keys()])

@@ -53,13 +53,14 @@ export function updatesBesideReads(
  *
  * @param kernels in order
  * @param paddedBytes bytes that a value takes up
+ * @returns the kernels that stay where they are, and those to run after them
  */
 export function alignUpdates(
   kernels: readonly Kernel[],
   prepared: Prepared,
   placeOf: PlaceOf,
   paddedBytes: (node: Tensor) => number,
-): { kernels: readonly Kernel[]; blocks: readonly Block[] } {
+): { kernels: readonly Kernel[]; aligned: readonly Kernel[]; blocks: readonly Block[] } {
   const groups = new Map<string, UpdateKernel[]>();
   const arenas = new Map<object, number>();
   const numberOf = (arena: object) => {
@@ -95,7 +96,7 @@ export function alignUpdates(
     });
     for (const { kernel } of members) last.add(kernel);
   }
-  return { kernels: [...kernels.filter((kernel) => !last.has(kernel)), ...last], blocks };
+  return { kernels: kernels.filter((kernel) => !last.has(kernel)), aligned: [...last], blocks };
 }
 
 function asUpdate(

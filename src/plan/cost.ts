@@ -131,7 +131,7 @@ const PER_KERNEL: { readonly [Name in KernelName]: Flops<PrimitiveAttrs[Name]> }
 };
 
 /** What one run of `kernel` costs; of a loop, all its steps. */
-export function costOf(kernel: Kernel, plan: Plan): Cost {
+export function costOf(kernel: Kernel, plan: Pick<Plan, 'views' | 'loops'>): Cost {
   const loop = plan.loops.get(kernel);
   if (loop) {
     const { flops, bytes } = costOfPlan(loop.body);
@@ -158,7 +158,7 @@ function flopsOf(node: Tensor): number {
   return node.size * PER_ELEMENT[name as keyof typeof PER_ELEMENT];
 }
 
-function bytesOf(nodes: readonly Tensor[], { stores }: Kernel, { views }: Plan): number {
+function bytesOf(nodes: readonly Tensor[], { stores }: Kernel, { views }: Pick<Plan, 'views'>): number {
   const inside = new Set(nodes);
   /** Elements read of each buffer, by where the view of it begins. */
   const read = new Map<Tensor, Map<number, number>>();

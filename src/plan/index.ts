@@ -2,6 +2,7 @@ export type { Block } from './blocks.ts';
 export { addCosts, costOf, costOfPlan, formatCost, type Cost } from './cost.ts';
 export {
   countDispatches,
+  dispatchesOf,
   makePlan,
   paddedBytes,
   printPlan,

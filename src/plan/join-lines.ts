@@ -14,6 +14,7 @@ import {
   type KernelLimits,
   type Lines,
 } from './kernel.ts';
+import { leadsTo, union, type Group } from './paths.ts';
 import type { Prepared } from './prepare.ts';
 import { dependents, topologicalKernels } from './schedule.ts';
 import { collapse, isContiguous, type View } from './view.ts';
@@ -29,16 +30,10 @@ const [LONG_COLUMN, MANY_COLUMNS] = [16, 4 * 4096];
 const SMALL = 2 ** 17;
 /** Among how many of the groups of its lines before it one looks for company. */
 const MOST_NEIGHBOURS = 8;
-/** How many kernels a search for a way around may visit. What belongs together is close. */
-const MOST_VISITS = 256;
 
 /** Kernels that run as one. */
-interface Group {
-  readonly members: readonly Kernel[];
+interface LineGroup extends Group {
   readonly lines: Lines | null;
-  /** Places of its first and last member in a topological order. */
-  readonly first: number;
-  readonly last: number;
 }
 
 /**
@@ -59,7 +54,7 @@ export function joinLines(
   const producer = producersOf(kernels);
   const readers = readersOf(kernels, prepared);
 
-  const groupOf = new Map<Kernel, Group>();
+  const groupOf = new Map<Kernel, LineGroup>();
   order.forEach((kernel, at) =>
     groupOf.set(kernel, { members: [kernel], lines: linesOf(kernel), first: at, last: at }),
   );
@@ -82,7 +77,7 @@ export function joinLines(
 
   /** Reductions of the same lines: of one tensor, or small ones. */
   function joinNeighbours(): void {
-    const alike = new Map<string, Group[]>();
+    const alike = new Map<string, LineGroup[]>();
     for (const kernel of mayJoin) {
       const group = groupOf.get(kernel)!;
       if (!group.lines) continue;
@@ -116,15 +111,10 @@ export function joinLines(
   }
 
   /** Make one group of two, unless that cannot be or would cost more than it saves. */
-  function join(a: Group, b: Group): boolean {
+  function join(a: LineGroup, b: LineGroup): boolean {
     const lines = a.lines ?? b.lines;
     if (a === b || !lines || (a.lines && b.lines && !sameLines(a.lines, b.lines))) return false;
-    const joined: Group = {
-      members: [...a.members, ...b.members],
-      lines,
-      first: Math.min(a.first, b.first),
-      last: Math.max(a.last, b.last),
-    };
+    const joined: LineGroup = { ...union(a, b), lines };
     const kernel = asKernel(joined);
     const isAllowed =
       kernel.epilogue.length <= MAX_OPS &&
@@ -134,14 +124,14 @@ export function joinLines(
       staysInLines(kernel.epilogue, lines, views) &&
       updatesNumbersOnly(kernel, lines, prepared) &&
       updatesBesideReads(kernel, prepared, placeOf).length === 0 &&
-      !wayAround(a, b) &&
-      !wayAround(b, a);
+      !leadsTo(a, b, after, groupOf, true) &&
+      !leadsTo(b, a, after, groupOf, true);
     if (isAllowed) for (const member of joined.members) groupOf.set(member, joined);
     return isAllowed;
   }
 
   /** All of a group's work, and of its stores those that something else needs. */
-  function asKernel({ members, lines }: Group): Kernel {
+  function asKernel({ members, lines }: LineGroup): Kernel {
     const inside = new Set(members);
     const isNeeded = (node: Tensor) =>
       results.has(node) || (readers.get(node) ?? []).some((reader) => !inside.has(reader));
@@ -152,24 +142,6 @@ export function joinLines(
       stores: members.flatMap(({ stores }) => stores.filter(isNeeded)).sort((x, y) => x.id - y.id),
       lines,
     };
-  }
-
-  /** Something else has to run after `from` and before `to`, or it may be so. */
-  function wayAround(from: Group, to: Group): boolean {
-    const seen = new Set<Group>([from]);
-    const waiting = [from];
-    for (let group = waiting.pop(); group; group = waiting.pop()) {
-      for (const member of group.members)
-        for (const next of after.get(member)!) {
-          const other = groupOf.get(next)!;
-          if (other === to && group !== from) return true;
-          if (other === to || seen.has(other) || other.first > to.last) continue;
-          if (seen.size > MOST_VISITS) return true;
-          seen.add(other);
-          waiting.push(other);
-        }
-    }
-    return false;
   }
 }
 

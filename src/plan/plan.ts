@@ -8,6 +8,7 @@ import { joinMoves } from './join-moves.ts';
 import { describeKernel, readsOf, type Kernel, type KernelLimits } from './kernel.ts';
 import { prepare, type Prepared } from './prepare.ts';
 import { schedule } from './schedule.ts';
+import { sideBySide } from './side-by-side.ts';
 import type { StorageOrder } from './view.ts';
 
 /** Buffers are padded to this, so that kernels may touch whole vec4s. */
@@ -49,6 +50,8 @@ export interface LoopCarry {
 /** Kernels in order and a slot for every value that passes between them. */
 export interface Plan extends Prepared {
   readonly kernels: readonly Kernel[];
+  /** The kernels that run in the dispatch of the one before them. */
+  readonly beside: ReadonlySet<Kernel>;
   /** The kernels that are loops. */
   readonly loops: ReadonlyMap<Kernel, Loop>;
   /** The values that share a slot, each with its block. */
@@ -102,12 +105,26 @@ function planWithin(
         ),
       );
       const elsewhere = placed ? new Set(prepared.outputs) : new Set<Tensor>();
-      const aligned = alignUpdates(scheduled.order, prepared, placeOf, paddedBytes);
-      const slots = assignSlots(aligned.kernels, prepared, loops, elsewhere, aligned.blocks);
+      const {
+        kernels: others,
+        aligned,
+        blocks,
+      } = alignUpdates(scheduled.order, prepared, placeOf, paddedBytes);
       const blockOf = new Map(
-        aligned.blocks.flatMap((block) => [...block.offsets.keys()].map((node) => [node, block] as const)),
+        blocks.flatMap((block) => [...block.offsets.keys()].map((node) => [node, block] as const)),
       );
-      return { ...prepared, kernels: aligned.kernels, blockOf, loops, ...slots };
+      // The few kernels of a loop's body depend on each other.
+      const grouped = placed
+        ? { kernels: others, beside: new Set<Kernel>() }
+        : sideBySide(others, { ...prepared, loops, blockOf }, limits);
+      const order = {
+        ...prepared,
+        kernels: [...grouped.kernels, ...aligned],
+        beside: grouped.beside,
+        loops,
+        blockOf,
+      };
+      return { ...order, ...assignSlots(order, elsewhere, blocks) };
     }
     const before = separate.size;
     for (const parameter of scheduled.blocked) separate.add(parameter);
@@ -154,20 +171,20 @@ function planLoop(
 }
 
 function assignSlots(
-  kernels: readonly Kernel[],
-  { views, outputs, updates }: Prepared,
-  loops: ReadonlyMap<Kernel, Loop>,
+  { kernels, beside, views, outputs, updates, loops }: Omit<Plan, 'slots' | 'slotOf'>,
   elsewhere: ReadonlySet<Tensor>,
   blocks: readonly Block[],
 ) {
   const first = new Map<Tensor, number>();
   const last = new Map<Tensor, number>();
   const scratch: Lifetime<Scratch>[] = [];
-  kernels.forEach((kernel, i) => {
-    for (const node of kernel.stores) if (!updates.has(node) && !elsewhere.has(node)) first.set(node, i);
-    for (const node of [...readsOf(kernel, views), ...kernel.stores]) last.set(node, i);
-    for (const value of scratchOf(loops.get(kernel)))
-      scratch.push({ value, bytes: value.bytes, first: i, last: i });
+  dispatchesOf({ kernels, beside }).forEach((together, i) => {
+    for (const kernel of together) {
+      for (const node of kernel.stores) if (!updates.has(node) && !elsewhere.has(node)) first.set(node, i);
+      for (const node of [...readsOf(kernel, views), ...kernel.stores]) last.set(node, i);
+      for (const value of scratchOf(loops.get(kernel)))
+        scratch.push({ value, bytes: value.bytes, first: i, last: i });
+    }
   });
   for (const node of outputs) last.set(node, kernels.length);
   const inBlocks = blocks.map((block): Lifetime<Scratch> => {
@@ -207,10 +224,20 @@ export function printPlan(plan: Plan, note: Note = () => ''): string {
   return [...printKernels(plan, note), summary].join('\n');
 }
 
+/** The kernels of each dispatch; a loop stands for its own. */
+export function dispatchesOf({ kernels, beside }: Pick<Plan, 'kernels' | 'beside'>): Kernel[][] {
+  const dispatches: Kernel[][] = [];
+  for (const kernel of kernels) {
+    if (beside.has(kernel)) dispatches.at(-1)!.push(kernel);
+    else dispatches.push([kernel]);
+  }
+  return dispatches;
+}
+
 /** Dispatches of one step, loops run out. */
-export function countDispatches({ kernels, loops }: Plan): number {
-  return kernels.reduce((sum, kernel) => {
-    const loop = loops.get(kernel);
+export function countDispatches(plan: Plan): number {
+  return dispatchesOf(plan).reduce((sum, [kernel]) => {
+    const loop = plan.loops.get(kernel!);
     return sum + (loop ? loop.steps * countDispatches(loop.body) : 1);
   }, 0);
 }
@@ -230,7 +257,8 @@ function printKernels(plan: Plan, note: Note): string[] {
     const stores = kernel.stores.map((node) => `${place(node)}${formatShape(node.shape)}`);
     const loop = loops.get(kernel);
     const name = loop ? `scan of ${loop.steps} steps` : describeKernel(kernel);
-    const line = `${i}: ${name}(${reads.join(', ')}) -> ${stores.join(', ')}${note(kernel, plan)}`;
+    const number = plan.beside.has(kernel) ? `${i} beside ${i - 1}` : i;
+    const line = `${number}: ${name}(${reads.join(', ')}) -> ${stores.join(', ')}${note(kernel, plan)}`;
     return loop ? [line, ...printKernels(loop.body, note).map((inner) => `   ${inner}`)] : [line];
   });
 }

@@ -1,10 +1,9 @@
-import mathLibrary from '../../shaders/lib/math.wgsl';
-import philoxLibrary from '../../shaders/lib/philox.wgsl';
 import workgroupLibrary from '../../shaders/lib/workgroup.wgsl';
 import { ChainruleError, type Tensor } from '../graph/index.ts';
 import { describeKernel, type Kernel, type Plan } from '../plan/index.ts';
 import { Generator, type BufferOf } from './generate.ts';
 import type { KernelSpec } from './kernels/index.ts';
+import type { Library } from './libraries.ts';
 
 /** A buffer in the order of binding numbers; uniforms carry their contents. */
 export type ComposedBinding =
@@ -26,18 +25,22 @@ export interface Composed {
   readonly workgroups: number;
 }
 
-/** The complete text and binding table of one kernel, run as `spec` says. */
+/**
+ * The complete text and binding table of one kernel, run as `spec` says.
+ *
+ * @param loaded what code of the plan may call
+ */
 export function compose(
   kernel: Kernel,
   plan: Plan,
   scalarIndex: ReadonlyMap<Tensor, number>,
   spec: KernelSpec,
+  loaded: readonly Library[],
 ): Composed {
   const generator = new Generator(plan, kernel, scalarIndex, spec.epilogueWidth, spec.prologueWidth ?? 1);
   const generated = generator.finish(spec.shader.bindings.length);
-  const libraries = [workgroupLibrary, ...spec.libraries];
-  if (/\b(softplus|erf|tanh_accurate|power)\(/.test(generated.code)) libraries.push(mathLibrary);
-  if (generated.code.includes('philox(')) libraries.push(philoxLibrary);
+  const called = loaded.filter(({ calls }) => calls.test(generated.code)).map(({ source }) => source);
+  const libraries = [workgroupLibrary, ...spec.libraries, ...called];
   const sources = [spec.shader, ...spec.libraries];
   const uses = (call: RegExp) => sources.some((source) => call.test(source.code));
   const usesQuads = uses(/quad(Swap[XY]|Broadcast)\(/);

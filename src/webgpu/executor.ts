@@ -34,8 +34,10 @@ import {
 import { compose, valueOf, type Composed } from './compose.ts';
 import type { WebGpuDevice } from './device.ts';
 import { chooseKernels, type KernelSpec, type SpecOf } from './kernels/index.ts';
+import { loadLibraries, type Library } from './libraries.ts';
 import type { Address, MergeUpdates } from './merge.ts';
 import { resolveInLoop, type Resolve } from './places.ts';
+import type { ShareDispatches } from './side-by-side.ts';
 import { layOutSizes, uniformBytes, uploadSizes, type Sizes, type Uniforms } from './sizes.ts';
 import { StagingRing } from './staging.ts';
 import { BufferUsage } from './usage.ts';
@@ -62,15 +64,22 @@ export async function buildExecutor(device: WebGpuDevice, program: Program): Pro
     placeOf: (parameter) => device.placeOf(parameter),
   });
   const specOf = await chooseKernels(plansIn(plan), device.adapter, device.tuning);
+  const libraries = await loadLibraries(plansIn(plan));
   // Updates lie side by side with their gradients only where these share a block. Checked kernels run one by one.
   const canMerge = plan.blockOf.size > 0 && !program.inspect;
   const mergeUpdates = canMerge ? (await import('./merge.ts')).mergeUpdates : null;
+  const canShare = plan.beside.size > 0 && !program.inspect;
+  const shareDispatches = canShare ? (await import('./side-by-side.ts')).shareDispatches : null;
   device.gpu.pushErrorScope('out-of-memory');
   device.gpu.pushErrorScope('validation');
   let executor: WebGpuExecutor | undefined;
   let failure: unknown;
   try {
-    executor = new WebGpuExecutor(device, program, plan, orderOf, names, specOf, mergeUpdates);
+    executor = new WebGpuExecutor(device, program, plan, orderOf, names, specOf, {
+      libraries,
+      mergeUpdates,
+      shareDispatches,
+    });
     await executor.compile();
   } catch (error) {
     failure = error;
@@ -107,7 +116,7 @@ export interface Encodable {
 
 /** One dispatch of the recorded step. */
 export interface Dispatch extends Encodable {
-  /** What it runs: one kernel of `plan`, or several updates. */
+  /** What it runs: one kernel of `plan`, or several that share the dispatch. */
   readonly kernels: Kernel[];
   readonly plan: Plan;
   /** Where `print` shows the first of them. */
@@ -132,6 +141,15 @@ function encodePass(
 
 export type EncodePass = typeof encodePass;
 
+/** What a plan needs besides its kernels, or null. */
+interface Loaded {
+  readonly libraries: readonly Library[];
+  /** Where updates of parameters that lie side by side become one. */
+  readonly mergeUpdates: MergeUpdates | null;
+  /** Where small kernels run beside others. */
+  readonly shareDispatches: ShareDispatches | null;
+}
+
 /** What the kernels of a plan run as. */
 interface Texts {
   readonly composed: ReadonlyMap<Kernel, Composed>;
@@ -151,7 +169,7 @@ class WebGpuExecutor implements Executor {
   readonly #plan: Plan;
   /** Set when steps run kernel by kernel. */
   readonly #inspect: Inspections | undefined;
-  readonly #mergeUpdates: MergeUpdates | null;
+  readonly #loaded: Loaded;
   #texts: Texts;
   #uniforms: Uniforms | null = null;
   readonly #buffers: GPUBuffer[] = [];
@@ -180,10 +198,10 @@ class WebGpuExecutor implements Executor {
     orderOf: (p: Parameter) => readonly number[] | null,
     outputNames: readonly string[],
     specOf: SpecOf,
-    mergeUpdates: MergeUpdates | null,
+    loaded: Loaded,
   ) {
     this.#device = device;
-    this.#mergeUpdates = mergeUpdates;
+    this.#loaded = loaded;
     this.#plan = plan;
     this.#inspect = program.inspect;
     const { STORAGE, COPY_SRC, COPY_DST } = BufferUsage;
@@ -250,20 +268,29 @@ class WebGpuExecutor implements Executor {
     return this.#bytes + this.#texts.sizes.contents.byteLength;
   }
 
-  /** The text of every kernel. Updates of parameters that lie side by side run as one dispatch. */
+  #composeKernel(kernel: Kernel, plan: Plan, spec: KernelSpec): Composed {
+    return compose(kernel, plan, this.#scalarIndex, spec, this.#loaded.libraries);
+  }
+
+  /** The text of every dispatch: of a kernel, or of several that share one. */
   #compose(specOf: SpecOf): Texts {
+    const { mergeUpdates, shareDispatches } = this.#loaded;
     const composed = new Map<Kernel, Composed>();
     for (const plan of plansIn(this.#plan))
       for (const kernel of plan.kernels)
         if (!plan.loops.has(kernel))
-          composed.set(kernel, compose(kernel, plan, this.#scalarIndex, specOf(kernel, plan)));
+          composed.set(kernel, this.#composeKernel(kernel, plan, specOf(kernel, plan)));
     const lastOf = new Map<Kernel, Composed>();
     const limit = this.#device.gpu.limits.maxStorageBufferBindingSize;
     const addressOf = (value: Tensor | 'scalars') => this.#address(value);
-    const runs = this.#mergeUpdates?.(this.#plan.kernels, composed, addressOf, limit) ?? [];
-    for (const [first, { composed: whole, last, absorbed }] of runs) {
+
+    const joined = [
+      ...(mergeUpdates?.(this.#plan.kernels, composed, addressOf, limit) ?? []),
+      ...(shareDispatches?.(this.#plan, composed) ?? []),
+    ];
+    for (const [first, { composed: whole, last, absorbed }] of joined) {
       composed.set(first, whole);
-      lastOf.set(first, last);
+      if (last) lastOf.set(first, last);
       for (const kernel of absorbed) composed.delete(kernel);
     }
     const sizes = layOutSizes(this.#device, composed.values());
@@ -423,13 +450,15 @@ class WebGpuExecutor implements Executor {
     this.#device.requireAlive();
     const { tuneDispatches } = await import('./tune.ts');
     const { adapter, tuning } = this.#device;
-    const prepare = async ({ kernels: [kernel], plan, resolve }: Dispatch, spec: KernelSpec) => {
-      const composed = compose(kernel!, plan, this.#scalarIndex, spec);
+    const prepare = async (kernel: Kernel, { plan, resolve }: Dispatch, spec: KernelSpec) => {
+      const composed = this.#composeKernel(kernel, plan, spec);
       const pipeline = await this.#device.pipeline(composed);
       const uniforms = uploadSizes(this.#device, layOutSizes(this.#device, [composed]));
       return { ...this.#encodable(composed, pipeline, resolve, uniforms), uniforms };
     };
-    const table = await tuneDispatches(this.#device, this.#dispatches, encodePass, prepare, options);
+    const usual = await chooseKernels(plansIn(this.#plan), adapter, tuning);
+    const preparing = { usual, prepare };
+    const table = await tuneDispatches(this.#device, this.#dispatches, encodePass, preparing, options);
     for (const [key, variant] of Object.entries(table)) tuning.set(key, variant);
     this.#texts = this.#compose(await chooseKernels(plansIn(this.#plan), adapter, tuning));
     await this.compile();

@@ -15,10 +15,10 @@ export type AddressOf = (value: Tensor | 'scalars') => Address;
 
 /** Kernels that became one: in place of the first, with the text of each of them. */
 export interface Merged {
-  /** The whole run, for sizes and bindings of the first. */
+  /** What runs in their place. */
   readonly composed: Composed;
-  /** The last kernel of the run: where bindings end. */
-  readonly last: Composed;
+  /** Where its bindings end, if that is not where they begin. */
+  readonly last?: Composed;
   /** The others, which need no dispatch. */
   readonly absorbed: readonly Kernel[];
 }

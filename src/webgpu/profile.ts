@@ -7,7 +7,7 @@ import {
   type ProfiledKernel,
   type ProfileOptions,
 } from '../graph/index.ts';
-import { addCosts, costOf, describeKernel, type Cost, type Kernel } from '../plan/index.ts';
+import { addCosts, costOf, describeKernel, type Cost, type Kernel, type Plan } from '../plan/index.ts';
 import type { Composed } from './compose.ts';
 import type { WebGpuDevice } from './device.ts';
 import type { Dispatch, EncodePass } from './executor.ts';
@@ -80,7 +80,7 @@ function asRow(calls: readonly Dispatch[], ms: number, total: number, peak: Prof
   const [gflops, gbs] = [flops, bytes].map((n) => (ms > 0 ? n / ms / 1e6 : 0)) as [number, number];
   return {
     line,
-    kernel: `${describeKernel(kernels[0]!)}${kernels.length > 1 ? ` (${kernels.length} updates in one)` : ''}`,
+    kernel: nameOf(kernels, plan),
     calls: calls.length,
     ms,
     flops,
@@ -90,6 +90,13 @@ function asRow(calls: readonly Dispatch[], ms: number, total: number, peak: Prof
     share: total > 0 ? ms / total : 0,
     roofline: Math.max(gflops / peak.gflops, gbs / peak.gbs),
   };
+}
+
+/** Of updates that became one the first stands for all; others run beside each other. */
+function nameOf(kernels: readonly Kernel[], { beside }: Plan): string {
+  const names = kernels.map(describeKernel);
+  const isMerged = kernels.slice(1).some((kernel) => !beside.has(kernel));
+  return isMerged ? `${names[0]} (${names.length} updates in one)` : names.join(' | ');
 }
 
 // --- What the adapter can do at best -------------------------------------------------------------

@@ -1,7 +1,8 @@
 import { ArgumentError, type TuneOptions, type TuningTable } from '../graph/index.ts';
+import type { Kernel } from '../plan/index.ts';
 import type { WebGpuDevice } from './device.ts';
 import type { Dispatch, Encodable, EncodePass } from './executor.ts';
-import { tuningKey, type KernelSpec } from './kernels/index.ts';
+import { tuningKey, type KernelSpec, type SpecOf } from './kernels/index.ts';
 import { variantsOf } from './kernels/variants.ts';
 import type { Uniforms } from './sizes.ts';
 import { Backup, Stopwatch, updatedBy } from './stopwatch.ts';
@@ -14,14 +15,20 @@ const HOPEFUL = 1.5;
 /** What is usual is kept unless another variant takes less than this part of its time. */
 const CLEARLY = 0.95;
 
-/** A dispatch of some variant, with sizes of its own. */
+/** A dispatch of one kernel, with sizes of its own. */
 type Candidate = Encodable & { readonly uniforms: Uniforms };
+
+/** How to run a kernel: as is usual, or as some variant. */
+export interface Preparing {
+  readonly usual: SpecOf;
+  readonly prepare: (kernel: Kernel, dispatch: Dispatch, spec: KernelSpec) => Promise<Candidate>;
+}
 
 /**
  * Measure the variants of each kernel of a step on the buffers it runs on, whatever they hold now. Leaves parameters as they
  * were.
  *
- * @param prepare makes a dispatch ready to run as a variant
+ * @param preparing makes a kernel ready to run, by itself even if it shares its dispatch
  * @returns for each kernel that has variants and was measured, now or before, the fastest
  * @throws ArgumentError for a budget that is not a number of at least 0
  */
@@ -29,7 +36,7 @@ export async function tuneDispatches(
   device: WebGpuDevice,
   dispatches: readonly Dispatch[],
   encodePass: EncodePass,
-  prepare: (dispatch: Dispatch, spec: KernelSpec) => Promise<Candidate>,
+  preparing: Preparing,
   { budgetMs = 5000, cache = 'chainrule' }: TuneOptions,
 ): Promise<TuningTable> {
   if (!(budgetMs >= 0)) throw new ArgumentError('tune', 'budgetMs to be a number of at least 0', budgetMs);
@@ -40,18 +47,21 @@ export async function tuneDispatches(
   const backup = new Backup(device, dispatches.flatMap(updatedBy));
   const table: Record<string, string> = {};
   try {
-    for (const dispatch of dispatches) {
-      const kernel = dispatch.kernels[0]!;
+    for (const [kernel, dispatch] of dispatches.flatMap((each) =>
+      each.kernels.map((k) => [k, each] as const),
+    )) {
       const key = tuningKey(kernel);
       const variants = variantsOf(kernel, dispatch.plan, device.adapter);
       const before = device.tuning.get(key) ?? known[key];
       if (before !== undefined && Object.hasOwn(variants, before)) table[key] = before;
       if (key in table || isLate() || Object.keys(variants).length < 2) continue;
+      const { usual, prepare } = preparing;
       const candidates = new Map<string, Candidate>();
       for (const [name, spec] of Object.entries(variants))
-        candidates.set(name, await prepare(dispatch, spec));
-      table[key] = await fastest(candidates, dispatch, watch, isLate);
-      for (const { uniforms } of candidates.values()) uniforms.buffer.destroy();
+        candidates.set(name, await prepare(kernel, dispatch, spec));
+      const asUsual = await prepare(kernel, dispatch, usual(kernel, dispatch.plan));
+      table[key] = await fastest(candidates, asUsual, watch, isLate);
+      for (const { uniforms } of [asUsual, ...candidates.values()]) uniforms.buffer.destroy();
     }
   } finally {
     backup.restore();

@@ -52,11 +52,13 @@ import {
 } from '../../src/index.ts';
 import type { Program } from '../../src/graph/index.ts';
 import type { InputTensors } from '../../src/compile.ts';
-import type { Plan } from '../../src/plan/index.ts';
+import type { Kernel, Plan } from '../../src/plan/index.ts';
 import { compose, type Composed } from '../../src/webgpu/compose.ts';
 import type { Adapter } from '../../src/webgpu/kernels/index.ts';
 import { usualSpec } from '../../src/webgpu/kernels/usual.ts';
 import { variantsOf } from '../../src/webgpu/kernels/variants.ts';
+import { loadLibraries } from '../../src/webgpu/libraries.ts';
+import { shareDispatches } from '../../src/webgpu/side-by-side.ts';
 import { allKernels } from '../all-kernels.ts';
 import { allCases, inputsOf, resultAndGradients, tensorsOf } from '../case-program.ts';
 import { input } from '../../src/ops/index.ts';
@@ -84,28 +86,35 @@ const files = import.meta.glob<Shader>(['../../shaders/**/*.wgsl', '!../../shade
 type Chosen = Composed & { readonly chosenFor: Adapter[] };
 
 /** The kernels of a program for each kind of adapter, each text once. */
-function composeAll(program: Program, known = new Map<string, Chosen>()): Map<string, Chosen> {
+function composeAll(program: Program, known = new Map<string, Chosen>()): Promise<Map<string, Chosen>> {
   return composePlan(planOf(program), known);
 }
 
-function composePlan(plan: Plan, known: Map<string, Chosen>): Map<string, Chosen> {
+async function composePlan(plan: Plan, known: Map<string, Chosen>): Promise<Map<string, Chosen>> {
+  const libraries = await loadLibraries([plan]);
+  const add = (text: Composed) => {
+    const chosen = known.get(text.code) ?? { ...text, chosenFor: [] };
+    known.set(text.code, chosen);
+    return chosen;
+  };
   const scalars = plan.order.filter((node) => node.op.name === 'hostScalar');
   const scalarIndex = new Map(scalars.map((node, i) => [node, i]));
+  for (const { body } of plan.loops.values()) await composePlan(body, known);
   for (const adapter of ADAPTERS) {
+    const usualTexts = new Map<Kernel, Composed>();
     for (const kernel of plan.kernels) {
-      const loop = plan.loops.get(kernel);
-      if (loop) {
-        composePlan(loop.body, known);
-        continue;
-      }
+      if (plan.loops.has(kernel)) continue;
       const usual = usualSpec(kernel, plan, adapter, allKernels);
       for (const spec of [usual, ...Object.values(variantsOf(kernel, plan, adapter))]) {
-        const text = compose(kernel, plan, scalarIndex, spec);
-        const chosen = known.get(text.code) ?? { ...text, chosenFor: [] };
-        if (spec === usual) chosen.chosenFor.push(adapter);
-        known.set(text.code, chosen);
+        const text = compose(kernel, plan, scalarIndex, spec, libraries);
+        const chosen = add(text);
+        if (spec !== usual) continue;
+        chosen.chosenFor.push(adapter);
+        usualTexts.set(kernel, text);
       }
     }
+    for (const { composed: shared } of shareDispatches(plan, usualTexts).values())
+      add(shared).chosenFor.push(adapter);
   }
   return known;
 }
@@ -302,7 +311,7 @@ let device: WebGpuDevice;
 const composed = new Map<string, Chosen>();
 beforeAll(async () => {
   device = await webgpu();
-  for (const make of programs.values()) composeAll(await make(), composed);
+  for (const make of programs.values()) await composeAll(await make(), composed);
 });
 afterAll(() => device.destroy());
 
@@ -322,7 +331,7 @@ test('the text of every op case declares the bindings of its table', async () =>
     const program = await trace(signature, (inputs) =>
       resultAndGradients(opCase, tensorsOf(opCase, inputs), (shape) => input('weights', shape, 'f32')),
     );
-    for (const c of composeAll(program).values()) {
+    for (const c of (await composeAll(program)).values()) {
       if (checked.has(c.code)) continue;
       checked.add(c.code);
       expect(tableFaults(c), `${op}, ${c.name}\n${c.code}`).toEqual([]);

@@ -11,7 +11,7 @@ const BINDINGS = 10;
 test.each([
   ['mlp', 14],
   ['cnn', 26],
-  ['resnet', 63],
+  ['resnet', 60],
   ['lstm', 140],
   ['transformer', 90],
   ['vae', 22],
