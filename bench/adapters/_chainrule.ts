@@ -152,7 +152,9 @@ const discriminate = (p: Lookup, x: Tensor) =>
   linear(leakyRelu(linear(x, p('d1'), p('db1')), 0.2), p('d2'), p('db2'));
 
 const forwardOps: Record<string, (input: Lookup) => Tensor> = {
-  matmul: (input) => matmul(input('a'), input('b')),
+  matmulNN: (input) => matmul(input('a'), input('b')),
+  matmulTN: (input) => matmul(input('a'), input('b'), { transposeA: true }),
+  matmulNT: (input) => matmul(input('a'), input('b'), { transposeB: true }),
   chain(input) {
     const [a, b] = [input('a'), input('b')];
     const product = mul(relu(add(mul(a, 1.5), b)), sigmoid(a));

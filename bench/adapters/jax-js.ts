@@ -223,7 +223,9 @@ function uploadBatch(workload: Shared, batch: Readonly<Record<string, Field>>): 
 function buildForward({ spec, batches }: Shared): Runner {
   const inputs = mapValues(batches[0]!, ({ data, shape }) => upload(data, shape));
   const ops: Record<string, (input: Lookup) => A> = {
-    matmul: (input) => np.matmul(input('a'), input('b')),
+    matmulNN: (input) => np.matmul(input('a'), input('b')),
+    matmulTN: (input) => np.matmul(input('a').transpose(), input('b')),
+    matmulNT: (input) => np.matmul(input('a'), input('b').transpose()),
     chain(input) {
       const [a, b] = [input('a'), input('b')];
       const product = nn.relu(a.ref.mul(1.5).add(b.ref)).mul(nn.sigmoid(a.ref));

@@ -165,7 +165,9 @@ function buildForward({ spec, batches }: Shared): Runner {
   const inputs = mapValues(batches[0]!, upload);
   const input: Lookup = lookup(inputs);
   const ops: Record<string, () => tf.Tensor> = {
-    matmul: () => tf.matMul(input('a'), input('b')),
+    matmulNN: () => tf.matMul(input('a'), input('b')),
+    matmulTN: () => tf.matMul(input('a'), input('b'), true, false),
+    matmulNT: () => tf.matMul(input('a'), input('b'), false, true),
     chain: () =>
       tf.tidy(() => {
         const [a, b] = [input('a'), input('b')] as [tf.Tensor, tf.Tensor];

@@ -14,8 +14,9 @@ interleaved rounds. Exits with 1 when their results disagree or one fails, with 
 
   --libs LIST       of ${LIBRARIES.join(', ')}
                     (default chainrule,jax-js,tfjs-webgpu)
-  --workloads LIST  of ${Object.keys(WORKLOADS).slice(0, 7).join(', ')},
-                    ${Object.keys(WORKLOADS).slice(7).join(', ')}, or all
+  --workloads LIST  of ${Object.keys(WORKLOADS).slice(0, 6).join(', ')},
+                    ${Object.keys(WORKLOADS).slice(6, 13).join(', ')},
+                    ${Object.keys(WORKLOADS).slice(13).join(', ')}, or all
                     (default mlp,cnn)
   --out FILE        results as JSON (default test-results/bench.json)
   --k N             steps whose losses and parameters are compared (default 10)

@@ -60,15 +60,20 @@ function transformerParameters(vocabulary = 65, length = 64, width = 128, layers
   ];
 }
 
-/** One forward matrix product of two n × n matrices. @returns {Workload} */
-const matmul = (/** @type {number} */ n) => ({
+/**
+ * One forward matrix product, m × k by k × n. `TN`: the first operand is stored as its transpose; `NT`: the second.
+ *
+ * @type {(transposes: 'NN' | 'TN' | 'NT', m: number, k: number, n: number) => Workload}
+ */
+const matmul = (transposes, m, k, n) => ({
   kind: 'forward',
-  op: 'matmul',
+  op: `matmul${transposes}`,
   data: [
-    ['a', [n, n], 'normal'],
-    ['b', [n, n], 'normal'],
+    ['a', transposes === 'TN' ? [k, m] : [m, k], 'normal'],
+    ['b', transposes === 'NT' ? [n, k] : [k, n], 'normal'],
   ],
-  flop: 2 * n ** 3,
+  sizes: { m, k, n },
+  flop: 2 * m * k * n,
 });
 
 /** One forward op over 1024 × 1024 elements. @type {(op: string, inputs: string[], bytes: number) => Workload} */
@@ -88,9 +93,12 @@ const MATRIX_BYTES = 4 * 1024 * 1024;
  * @type {Record<string, Workload>}
  */
 export const WORKLOADS = {
-  matmul256: matmul(256),
-  matmul512: matmul(512),
-  matmul1024: matmul(1024),
+  matmul256: matmul('NN', 256, 256, 256),
+  matmul512: matmul('NN', 512, 512, 512),
+  matmul1024: matmul('NN', 1024, 1024, 1024),
+  matmulNN: matmul('NN', 128, 784, 256), // the MLP's first layer
+  matmulTN: matmul('TN', 784, 128, 256), // the gradient of its weight
+  matmulNT: matmul('NT', 512, 512, 128), // the gradient of the input of the transformer's first feed-forward layer
   mlp: {
     kind: 'train',
     params: [
