@@ -1,5 +1,5 @@
-// What this adapter can do at best, in hand-written WGSL: arithmetic, matrix products, copies, and the cost of
-// each WebGPU call. A library's figures are read against these.
+// What this adapter can do at best, in hand-written WGSL: arithmetic, copies, and the cost of each WebGPU
+// call. A library's figures are read against these. Matrix products are in adapters/hand-written.ts.
 import { Probe, range, rounded, type Workgroups } from './probe.ts';
 
 /** Everything, in the units of the names (Us: microseconds). Takes a minute or two on a software adapter. */
@@ -14,9 +14,7 @@ export async function limits() {
   device.addEventListener('uncapturederror', ({ error }) => errors.push(error.message.slice(0, 300)));
   const probe = new Probe(device);
   const fma = await measureFma(probe);
-  const matmul = await measureMatmul(probe);
   const copy = await measureCopy(probe);
-  const matmulBest = matmul.filter(({ correct }) => correct).reduce((a, b) => (b.gflops > a.gflops ? b : a));
   const calls = await measureCalls(probe);
   const result = {
     adapter: {
@@ -27,12 +25,10 @@ export async function limits() {
       subgroupSizes: [adapter.info.subgroupMinSize, adapter.info.subgroupMaxSize],
       workgroupStorage: adapter.limits.maxComputeWorkgroupStorageSize,
     },
-    gflops: Math.max(matmulBest.gflops, ...fma.map((row) => row.gflops)),
+    gflops: Math.max(...fma.map((row) => row.gflops)),
     copyGBs: Math.max(...copy.map((row) => row.GBs)),
-    matmulBest,
     calls,
     fma,
-    matmul,
     copy,
     errors,
   };
@@ -86,151 +82,6 @@ function fmaShader(
       }
       let total = ${names.join(' + ')};
       values[id.x] = ${type === 'f32' ? 'total' : 'dot(total, vec4f(1.0))'};
-    }`;
-}
-
-/** One candidate: each invocation computes `rows` × 4 `columns4` elements of C. */
-interface Tile {
-  readonly rows: number;
-  readonly columns4: number;
-  readonly workgroup: readonly [x: number, y: number];
-}
-const tile = (rows: number, columns4: number, x: number, y: number): Tile => ({
-  rows,
-  columns4,
-  workgroup: [x, y],
-});
-
-const TILES: Record<512 | 1024, Tile[]> = {
-  512: [
-    tile(4, 1, 8, 8),
-    tile(4, 2, 4, 4),
-    tile(8, 1, 4, 4),
-    tile(8, 2, 4, 4),
-    tile(8, 2, 2, 2),
-    tile(4, 4, 4, 4),
-    tile(16, 1, 4, 4),
-    tile(8, 4, 2, 2),
-    tile(16, 4, 2, 2),
-  ],
-  1024: [tile(4, 2, 4, 4), tile(8, 2, 4, 4), tile(8, 4, 2, 2), tile(16, 4, 2, 2)],
-};
-
-/** n × n products: register tiles straight from memory, and the classic form through workgroup memory. */
-async function measureMatmul(probe: Probe) {
-  const rows = [];
-  for (const n of [512, 1024] as const) {
-    const [a, b, c] = [probe.buffer(n * n * 4), probe.buffer(n * n * 4), probe.buffer(n * n * 4)];
-    const valuesOfA = Float32Array.from({ length: n * n }, (_, i) => ((i * 7) % 13) - 6);
-    const valuesOfB = Float32Array.from({ length: n * n }, (_, i) => ((i * 5) % 11) - 5);
-    probe.device.queue.writeBuffer(a, 0, valuesOfA);
-    probe.device.queue.writeBuffer(b, 0, valuesOfB);
-    const candidates = TILES[n].map((t) => ({
-      name: `registers ${t.rows}x${t.columns4 * 4}, workgroup ${t.workgroup.join('x')}`,
-      code: registerMatmulShader(n, t),
-      workgroups: [n / 4 / t.columns4 / t.workgroup[0], n / t.rows / t.workgroup[1]] as Workgroups,
-    }));
-    candidates.push({
-      name: 'workgroup memory 32x32x32',
-      code: workgroupMatmulShader(n),
-      workgroups: [n / 32, n / 32],
-    });
-    for (const { name, code, workgroups } of candidates) {
-      const kernel = await probe.kernel(code, [a, b, c]);
-      probe.submit((encoder) => encoder.clearBuffer(c));
-      const ms = await probe.shortest(
-        () => probe.submit((encoder) => probe.dispatch(encoder, kernel, workgroups)),
-        3,
-      );
-      const correct = productIsCorrect(valuesOfA, valuesOfB, await probe.read(c), n);
-      rows.push({ n, name, gflops: rounded((2 * n ** 3) / ms / 1e6), correct });
-    }
-    for (const buffer of [a, b, c]) buffer.destroy();
-  }
-  return rows;
-}
-
-/** Checks a few elements. The values are small integers, so the sums are exact. */
-function productIsCorrect(a: Float32Array, b: Float32Array, c: Float32Array, n: number): boolean {
-  const samples = [
-    [0, 0],
-    [3, 77],
-    [n - 1, n - 1],
-    [n >> 1, 5],
-  ] as const;
-  return samples.every(([i, j]) => {
-    const dot = range(n).reduce((sum, k) => sum + a[i * n + k]! * b[k * n + j]!, 0);
-    return dot === c[i * n + j];
-  });
-}
-
-const MATMUL_BINDINGS = `
-  @group(0) @binding(0) var<storage, read> a: array<vec4f>;
-  @group(0) @binding(1) var<storage, read> b: array<vec4f>;
-  @group(0) @binding(2) var<storage, read_write> c: array<vec4f>;`;
-
-function registerMatmulShader(n: number, { rows, columns4, workgroup: [x, y] }: Tile): string {
-  const n4 = n / 4;
-  const each = (f: (row: number, column: number) => string) =>
-    range(rows)
-      .flatMap((row) => range(columns4).map((column) => f(row, column)))
-      .join('\n');
-  // row p of the 4 x 4 block of A picks a row of B
-  const multiply = ['x', 'y', 'z', 'w'].map(
-    (component, p) => `{
-      ${range(columns4)
-        .map((column) => `let b${column} = b[(4u * k + ${p}u) * ${n4}u + first_column + ${column}u];`)
-        .join('\n')}
-      ${each((row, column) => `c${row}_${column} = fma(vec4f(a${row}.${component}), b${column}, c${row}_${column});`)}
-    }`,
-  );
-  return `${MATMUL_BINDINGS}
-    @compute @workgroup_size(${x}, ${y})
-    fn main(@builtin(global_invocation_id) id: vec3u) {
-      let first_row = id.y * ${rows}u;
-      let first_column = id.x * ${columns4}u;
-      ${each((row, column) => `var c${row}_${column} = vec4f();`)}
-      for (var k = 0u; k < ${n4}u; k++) {
-        ${range(rows)
-          .map((row) => `let a${row} = a[(first_row + ${row}u) * ${n4}u + k];`)
-          .join('\n')}
-        ${multiply.join('\n')}
-      }
-      ${each((row, column) => `c[(first_row + ${row}u) * ${n4}u + first_column + ${column}u] = c${row}_${column};`)}
-    }`;
-}
-
-/** The usual form for discrete GPUs: 8 × 8 invocations stage 32 × 32 tiles and compute 4 × 4 elements each. */
-function workgroupMatmulShader(n: number): string {
-  const n4 = n / 4;
-  return `${MATMUL_BINDINGS}
-    var<workgroup> tile_a: array<array<vec4f, 8>, 32>;
-    var<workgroup> tile_b: array<array<vec4f, 8>, 32>;
-    @compute @workgroup_size(8, 8)
-    fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
-      var sums: array<vec4f, 4>;
-      for (var t = 0u; t < ${n / 32}u; t++) {
-        for (var i = 0u; i < 4u; i++) {
-          let row = local.y * 4u + i;
-          tile_a[row][local.x] = a[(group.y * 32u + row) * ${n4}u + t * 8u + local.x];
-          tile_b[row][local.x] = b[(t * 32u + row) * ${n4}u + group.x * 8u + local.x];
-        }
-        workgroupBarrier();
-        for (var k = 0u; k < 8u; k++) {
-          let b0 = tile_b[k * 4u][local.x];
-          let b1 = tile_b[k * 4u + 1u][local.x];
-          let b2 = tile_b[k * 4u + 2u][local.x];
-          let b3 = tile_b[k * 4u + 3u][local.x];
-          for (var i = 0u; i < 4u; i++) {
-            let row = tile_a[local.y * 4u + i][k];
-            sums[i] += row.x * b0 + row.y * b1 + row.z * b2 + row.w * b3;
-          }
-        }
-        workgroupBarrier();
-      }
-      for (var i = 0u; i < 4u; i++) {
-        c[(group.y * 32u + local.y * 4u + i) * ${n4}u + group.x * 8u + local.x] = sums[i];
-      }
     }`;
 }
 

@@ -27,7 +27,8 @@ interleaved rounds. Exits with 1 when their results disagree or one fails, with 
   --encodes N       steps that the host time per step is averaged over (default 20)
   --data MODE       of chainrule's batches: resident on the device as the others' are (default), or
                     upload with each step
-  --limits          also measure what the adapter can do at best (about two minutes)
+  --limits          also measure what the adapter can do at best (about a minute), and matrix products by
+                    hand-written kernels, as the library hand-written
   --help`;
 
 /**
@@ -59,7 +60,7 @@ export function parseOptions(args) {
       process.exit(0);
     }
     return {
-      libs: listOf('--libs', values.libs, LIBRARIES),
+      libs: listOf('--libs', values.limits ? `${values.libs},hand-written` : values.libs, LIBRARIES),
       workloads:
         values.workloads === 'all'
           ? Object.keys(WORKLOADS)

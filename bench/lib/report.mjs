@@ -4,6 +4,8 @@ import { median } from './measure.mjs';
 import { WORKLOADS } from './workloads.mjs';
 
 const RATIO_TO = 'jax-js';
+/** Whose products are the measure of a library's. */
+const HAND_WRITTEN = 'hand-written';
 
 /** @param {Record<string, any>} results what bench.mjs writes as JSON */
 export function report(results) {
@@ -15,7 +17,13 @@ export function report(results) {
     ),
   ];
   const entries = Object.entries(workloads).flatMap(([workload, { libs: rows }]) =>
-    Object.entries(rows).map(([library, row]) => ({ workload, library, row, ratioTo: rows[RATIO_TO] })),
+    Object.entries(rows).map(([library, row]) => ({
+      workload,
+      library,
+      row,
+      ratioTo: rows[RATIO_TO],
+      handWritten: rows[HAND_WRITTEN],
+    })),
   );
   const measured = entries.filter(({ row }) => row.step);
   const adapters = new Set(measured.flatMap(({ row }) => row.adapters));
@@ -25,6 +33,11 @@ export function report(results) {
     'Time. One step: median [min..max] of the rounds. Ratio: median of the ratios of rounds run side by side,',
     `and ratio of the minima. Cold: set-up and first step, median of ${options.coldStarts} and the first one.`,
     `Encode: host ms to enqueue a step on an idle device, and µs for each of its dispatches, mean of ${options.encodes}.`,
+    ...(libs[HAND_WRITTEN]
+      ? [
+          `% of ${HAND_WRITTEN}: the rate by that of the fastest kernel written for the size; median of the rounds' ratios.`,
+        ]
+      : []),
     '',
     table(
       [
@@ -41,8 +54,9 @@ export function report(results) {
         `CPU x ${RATIO_TO}`,
         'rate',
         ...(limits ? ['% of best'] : []),
+        ...(libs[HAND_WRITTEN] ? [`% of ${HAND_WRITTEN}`] : []),
       ],
-      measured.map(({ workload, library, row, ratioTo }) => [
+      measured.map(({ workload, library, row, ratioTo, handWritten }) => [
         workload,
         library,
         `${fixed(row.step.median)} [${fixed(row.step.min)}..${fixed(row.step.max)}] ${row.step.n}x${row.perRound}`,
@@ -58,6 +72,9 @@ export function report(results) {
         row.cpu && ratioTo?.cpu ? fixed(totalCpu(row.cpu) / totalCpu(ratioTo.cpu)) : '-',
         rate(workload, row.step.median),
         ...(limits ? [shareOfBest(workload, row.step.median, limits)] : []),
+        ...(libs[HAND_WRITTEN]
+          ? [handWritten?.raw ? fixed(100 * medianRatio(handWritten.raw, row.raw), 0) : '-']
+          : []),
       ]),
     ),
     'GPU calls per step, and bytes of buffers: peak in the steady state and since the cold start.',
@@ -122,10 +139,10 @@ export function report(results) {
 }
 
 /** The adapter's best figures; every measurement is in the JSON. @type {(limits: any) => string[]} */
-function limitLines({ gflops, matmulBest, copyGBs, calls, errors }) {
+function limitLines({ gflops, copyGBs, calls, errors }) {
   return [
     'Best of the adapter, by hand-written kernels:',
-    `- arithmetic ${fixed(gflops)} GFLOP/s; ${matmulBest.n} x ${matmulBest.n} matmul ${fixed(matmulBest.gflops)} GFLOP/s (${matmulBest.name}); copy ${fixed(copyGBs)} GB/s`,
+    `- arithmetic ${fixed(gflops)} GFLOP/s; copy ${fixed(copyGBs)} GB/s`,
     `- calls: ${Object.entries(calls)
       .map(([call, time]) => `${call} ${time}`)
       .join(', ')}`,
