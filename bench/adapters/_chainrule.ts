@@ -24,6 +24,7 @@ import {
   optim,
   Parameter,
   permute,
+  profile,
   relu,
   reshape,
   scaledDotProductAttention,
@@ -39,6 +40,7 @@ import {
   type Device,
   type InputData,
   type Signature,
+  type Step,
   type Tensor,
   type TypedArray,
   type Update,
@@ -253,6 +255,10 @@ function residentBatches(batches: Shared['batches']): BatchSource {
   };
 }
 
+/** The member `profile` of a step that runs on a GPU. */
+const profiler = <S extends Signature, O>(step: Step<S, O>, inputs: InputData<S>): Pick<Runner, 'profile'> =>
+  step.stats ? { profile: () => profile(step, inputs) } : {};
+
 async function buildTraining(
   device: Device,
   library: string,
@@ -286,6 +292,7 @@ async function buildTraining(
       return result;
     },
     output: unused,
+    ...profiler(step, source.data(0)),
     dispose: () => device.destroy(),
     notes: [source.note],
   };
@@ -305,6 +312,7 @@ async function buildForward(device: Device, { spec, batches }: Shared): Promise<
     step: async () => void (await step({})),
     finish: gpuDone,
     output: async () => (await result.read(device)) as Float32Array,
+    ...profiler(step, {}),
     loss: unused,
     parameters: unused,
     dispose: () => device.destroy(),

@@ -140,6 +140,12 @@ export class Lab {
     return { ms: total / count };
   }
 
+  /** The kernels of a step timed one by one, and a table of them; null where the library cannot. */
+  async profile() {
+    const profile = await this.#current().runner.profile?.();
+    return profile ? { ...profile, table: String(profile) } : null;
+  }
+
   async teardown() {
     const workload = this.#workload;
     this.#workload = null;

@@ -9,6 +9,8 @@ import { WORKLOADS } from './workloads.mjs';
 /** @typedef {import('./options.mjs').Options} Options */
 /** A round takes about this long, but has 2 to 10 steps. */
 const ROUND_MS = 1500;
+/** How often the kernels of a step are timed one by one: an odd number, so that one time is the median. */
+const PROFILES = 3;
 
 /** Figures of one library in one workload. @typedef {Record<string, any>} Row */
 
@@ -29,6 +31,7 @@ export async function measureWorkload(workload, pages, browserPid, options) {
   const alive = runs.filter((run) => run.alive);
   const rounds = numberOfRounds(alive, options);
   for (let i = 0; i < rounds; i++) await inTurn(alive, i, (run) => run.round());
+  if (options.kernels) await inTurn(alive, 0, (run) => run.kernels());
   for (let i = 0; i < Math.ceil(rounds / 3); i++) await inTurn(alive, i, (run) => run.roundWithReads());
   await inTurn(alive, 0, (run) => run.encode());
   await inTurn(alive, 0, (run) => run.teardown());
@@ -132,6 +135,26 @@ class Run {
 
   async roundWithReads() {
     this.readMs.push((await this.page.call('roundWithReads', this.stepsPerRound)).ms);
+  }
+
+  /**
+   * The kernels of a step one by one, with a round before and after each time: what slows the machine down for a while
+   * slows both. Of all times, the one with the median ratio of the step to the sum of its kernels is kept.
+   */
+  async kernels() {
+    const round = async () => (await this.page.call('round', this.stepsPerRound)).ms;
+    const profiles = [];
+    let before = await round();
+    for (let i = 0; i < PROFILES; i++) {
+      const profile = await this.page.call('profile');
+      if (!profile) return;
+      const after = await round();
+      const stepMs = (before + after) / 2;
+      profiles.push({ ...profile, stepMs, ratio: stepMs / profile.ms });
+      before = after;
+    }
+    const ratios = profiles.map(({ ratio }) => ratio);
+    this.row.kernels = { ...profiles.find(({ ratio }) => ratio === median(ratios)), ratios };
   }
 
   async encode() {

@@ -29,6 +29,7 @@ interleaved rounds. Exits with 1 when their results disagree or one fails, with 
                     upload with each step
   --limits          also measure what the adapter can do at best (about a minute), and matrix products by
                     hand-written kernels, as the library hand-written
+  --kernels         also time the kernels of chainrule's steps one by one (needs timestamp-query)
   --help`;
 
 /**
@@ -52,6 +53,7 @@ export function parseOptions(args) {
         encodes: { type: 'string', default: '20' },
         data: { type: 'string', default: 'resident' },
         limits: { type: 'boolean', default: false },
+        kernels: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     });
@@ -74,6 +76,7 @@ export function parseOptions(args) {
       encodes: countOf('--encodes', values.encodes),
       data: listOf('--data', values.data, ['resident', 'upload'])[0],
       limits: values.limits,
+      kernels: values.kernels,
     };
   } catch (error) {
     console.error(`bench: ${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);

@@ -134,8 +134,31 @@ export function report(results) {
     for (const note of row.notes ?? []) lines.push(`- ${workload} ${library}: ${note}`);
     if (row.missing) lines.push(`- ${workload} ${library}: ${row.missing}`);
   }
+  if (options.kernels) lines.push('', ...kernelLines(measured.filter(({ row }) => row.kernels)));
   if (limits) lines.push('', ...limitLines(limits));
   return `${lines.join('\n')}\n`;
+}
+
+/** Whole steps beside the sums of their kernels. @type {(profiled: { workload: string, library: string, row: any }[]) => string[]} */
+function kernelLines(profiled) {
+  return [
+    'Kernels. Sum: each kernel of a step timed alone, with timestamp-query. Step: mean of the round before and the round',
+    'after. Ratio: of the step to the sum; of several such pairs the one with the median ratio, [min..max] of all.',
+    '',
+    table(
+      ['workload', 'library', 'sum ms', 'step ms', 'ratio', 'ms/step of timed rounds', 'by min'],
+      profiled.map(({ workload, library, row: { kernels, step } }) => [
+        workload,
+        library,
+        fixed(kernels.ms),
+        fixed(kernels.stepMs),
+        `${fixed(kernels.ratio)} [${fixed(Math.min(...kernels.ratios))}..${fixed(Math.max(...kernels.ratios))}]`,
+        fixed(step.median),
+        fixed(step.min),
+      ]),
+    ),
+    ...profiled.map(({ workload, library, row }) => `${workload} ${library}\n${row.kernels.table}\n`),
+  ];
 }
 
 /** The adapter's best figures; every measurement is in the JSON. @type {(limits: any) => string[]} */

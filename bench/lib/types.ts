@@ -1,4 +1,5 @@
 // What the harness and the adapters (adapters/<library>.ts) agree on.
+import type { Profile } from '../../src/index.ts';
 
 /** One array of the shared data. */
 export interface Field {
@@ -68,6 +69,8 @@ export interface Runner {
   parameters(): Promise<Record<string, Float32Array>>;
   /** Forward workloads: read the last output. */
   output(): Promise<Float32Array>;
+  /** Time the kernels of a step one by one, where the library can. Parameters stay as they are. */
+  profile?(): Promise<Profile>;
   dispose(): void;
   /** Said in the report. */
   readonly notes?: string[];
