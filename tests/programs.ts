@@ -18,6 +18,7 @@ import { topologicalOrder, type Program, type Update } from '../src/graph/index.
 import { channelsLast, type StoredOrder } from '../src/passes/channels-last.ts';
 import { optimize as optimizeWith } from '../src/passes/index.ts';
 import { lowerScans } from '../src/passes/lower-scans.ts';
+import { vectorProducts } from '../src/passes/vector-products.ts';
 import { makePlan, type Plan } from '../src/plan/index.ts';
 import type { InputTensors } from '../src/compile.ts';
 import { HostRandom } from '../src/index.ts';
@@ -50,7 +51,7 @@ export function tracer(): { device: Device; traced(): Program } {
 
 /** `optimize` with every pass there is. */
 export const optimize = (outputs: readonly Tensor[], updates: readonly Update[], stored: StoredOrder) =>
-  optimizeWith(outputs, updates, stored, { channelsLast, lowerScans });
+  optimizeWith(outputs, updates, stored, { channelsLast, lowerScans, vectorProducts });
 
 /** The plan of a program on a device where no parameter lives yet. */
 export function planOf({ outputs, updates }: Program, maxBindings = 8): Plan {

@@ -13,10 +13,11 @@ export { eliminateCommonSubexpressions, foldTranspose, joinPads, recomputeCheap,
 /** A program's graph after all passes: results, updates, and in which axis order parameters are stored. */
 export type Optimized = ChannelsLast;
 
-/** Passes that only some programs need, for images and for loops: a page loads them then. */
+/** Passes that only some programs need, for images, loops and products with vectors: a page loads them then. */
 export interface SpecialPasses {
   readonly channelsLast?: typeof import('./channels-last.ts').channelsLast;
   readonly lowerScans?: typeof import('./lower-scans.ts').lowerScans;
+  readonly vectorProducts?: typeof import('./vector-products.ts').vectorProducts;
 }
 
 /**
@@ -27,11 +28,15 @@ export async function loadPasses(nodes: readonly Tensor[], stored: StoredOrder):
   const hasImages = nodes.some(
     (node) => isImageOp(node.op.name) || (node instanceof Parameter && Boolean(stored(node))),
   );
+  const hasVectors = nodes.some(
+    ({ op, inputs }) => op.name === 'matmul' && inputs.some(({ shape }) => shape.slice(-2).includes(1)),
+  );
   const hasLoops = nodes.some(({ op }) => op.kind === 'loop');
   return {
-    // A loop's body may hold images.
+    // A loop's body may hold images and vectors.
     ...((hasImages || hasLoops) && (await import('./channels-last.ts'))),
     ...(hasLoops && (await import('./lower-scans.ts'))),
+    ...((hasVectors || hasLoops) && (await import('./vector-products.ts'))),
   };
 }
 
@@ -53,7 +58,8 @@ export function optimize(
   const roots = [...laidOut.outputs, ...laidOut.updates.map(([, value]) => value)];
   const body = (nodes: readonly Tensor[]) => optimize(nodes, [], () => null, special).outputs;
   const lowered = special.lowerScans?.(roots, body) ?? roots;
-  const split = splitReductions(foldTranspose(simplify(lowered)));
+  const products = foldTranspose(simplify(lowered));
+  const split = splitReductions(special.vectorProducts?.(products) ?? products);
   const last = recomputeCheap(eliminateCommonSubexpressions(simplify(split)));
   return {
     outputs: last.slice(0, outputs.length),

@@ -80,8 +80,10 @@ export function sideBySide(
       if (counts.get(mixtureOf(group))! >= OFTEN) continue;
       const long = group.members.filter((member) => needsOf.get(member)!.isLong);
       const rest = group.members.filter((member) => !long.includes(member));
-      for (const members of [...long.map((member) => [member]), rest])
-        for (const member of members) groupOf.set(member, { ...group, members });
+      for (const members of [...long.map((member) => [member]), rest]) {
+        const smaller = { ...group, members };
+        for (const member of members) groupOf.set(member, smaller);
+      }
     }
   }
 

@@ -283,7 +283,6 @@ class WebGpuExecutor implements Executor {
     const lastOf = new Map<Kernel, Composed>();
     const limit = this.#device.gpu.limits.maxStorageBufferBindingSize;
     const addressOf = (value: Tensor | 'scalars') => this.#address(value);
-
     const joined = [
       ...(mergeUpdates?.(this.#plan.kernels, composed, addressOf, limit) ?? []),
       ...(shareDispatches?.(this.#plan, composed) ?? []),

@@ -17,6 +17,7 @@ import {
   grad,
   hostScalar,
   log,
+  linear,
   matmul,
   max,
   maxPool2d,
@@ -42,11 +43,14 @@ import {
   type Tensor,
   type TypedArray,
   pad,
+  sigmoid,
   slice,
 } from '../../src/index.ts';
 import { inversePermutation, sizeOf, topologicalOrder } from '../../src/graph/index.ts';
 import { input } from '../../src/ops/index.ts';
 import { channelsLast } from '../../src/passes/channels-last.ts';
+import { vectorProducts } from '../../src/passes/vector-products.ts';
+import { describeKernel } from '../../src/plan/index.ts';
 import {
   eliminateCommonSubexpressions,
   foldTranspose,
@@ -61,6 +65,7 @@ import {
   normals,
   optimize,
   parameter,
+  planOf,
   trace,
   wholeNumbers,
 } from '../programs.ts';
@@ -253,6 +258,54 @@ describe('eliminateCommonSubexpressions', () => {
     const [a, b, c, d, e, f] = eliminateCommonSubexpressions([...outputs.values()]);
     expect(c).toBe(d);
     expect(new Set([a, b, c, e, f]).size).toBe(5);
+  });
+});
+
+describe('vectorProducts', () => {
+  const flags = [false, true];
+  const sizes = [
+    [1, 5, 4],
+    [3, 1, 4],
+    [3, 5, 1],
+    [1, 1, 4],
+    [3, 1, 1],
+    [1, 5, 1],
+    [1, 1, 1],
+  ] as const;
+  const cases = sizes.flatMap(([m, k, n]) =>
+    flags.flatMap((transposeA) => flags.map((transposeB) => ({ m, k, n, transposeA, transposeB }))),
+  );
+
+  test.each(cases)(
+    'keeps values of $m x $k by $k x $n, $transposeA $transposeB',
+    async ({ m, k, n, ...flag }) => {
+      const a = constant(wholeNumbers(2 * m * k), flag.transposeA ? [2, k, m] : [2, m, k]);
+      const b = constant(wholeNumbers(k * n, 2), flag.transposeB ? [1, n, k] : [1, k, n]);
+      const root = matmul(a, b, flag);
+      const [sum] = vectorProducts([root]);
+      expect(countOf([sum!], 'matmul')).toBe(0);
+      expect(countOf([sum!], 'sum')).toBe(k === 1 ? 0 : 1);
+      expect(sum!.shape).toEqual([2, m, n]);
+      const [before, after] = await evaluate([root, sum!]);
+      expect(after!.map((value) => value + 0)).toEqual(before); // a product of one element may be -0
+    },
+  );
+
+  test('products of matrices stay', () => {
+    const root = matmul(x(2, 3), input('y', [3, 2], 'f32'));
+    expect(vectorProducts([root])).toEqual([root]);
+  });
+
+  test('a layer with one output takes no kernel of matrices, and its sums join what follows', async () => {
+    const w = parameter('w', [1, 16], wholeNumbers(16));
+    const logits = linear(x(64, 16), w, parameter('b', [1], wholeNumbers(1)));
+    const plan = planOf({
+      inputs: new Map(),
+      outputs: new Map([['y', sigmoid(logits)]]),
+      updates: [],
+      seed: 0,
+    });
+    expect(plan.kernels.map(describeKernel)).toEqual(['rows: mul,sum,add,sigmoid']);
   });
 });
 
