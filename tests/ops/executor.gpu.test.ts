@@ -546,7 +546,7 @@ describe('memory', () => {
     const before = liveBuffers.size;
     for (const fn of [
       ({ x }: { readonly x: Tensor }) => ({
-        outputs: { y: sum(sin(matmul(reshape(x, [256, 1]), reshape(x, [1, 256])))) },
+        outputs: { y: sum(sin(matmul(reshape(x, [128, 2]), reshape(x, [2, 128])))) },
       }),
       () => ({ outputs: { y: sum(parameter('large', [2000], new Float32Array(2000))) } }),
     ]) {
