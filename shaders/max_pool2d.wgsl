@@ -2,7 +2,8 @@
 // From the window where x is largest (the first of equals) it takes the element of `values`: x itself for the
 // pooling (SAME), another image for maxPool2dPick.
 //
-// Injected: V (vec4f, or f32 where channels are not a multiple of 4), WIDTH, SAME. Generated: epilogue(i, value).
+// Injected: V (vec4f, or f32 where channels are not a multiple of 4), WIDTH, SAME, KERNEL_H, KERNEL_W (so that compilers can
+// unroll the loop). Generated: epilogue(i, value).
 struct Sizes {
   count: u32, // results, in V
   in_h: u32,
@@ -10,8 +11,6 @@ struct Sizes {
   out_h: u32,
   out_w: u32,
   channels: u32, // in V
-  kernel_h: u32,
-  kernel_w: u32,
   stride_y: i32,
   stride_x: i32,
   pad_y: i32,
@@ -40,11 +39,14 @@ fn main(
   let first = ((n * sizes.in_h + u32(max(y0, 0))) * sizes.in_w + u32(max(x0, 0))) * sizes.channels + channel;
   var best = x[first];
   var picked = values[first];
-  for (var iy = max(y0, 0); iy < min(y0 + i32(sizes.kernel_h), i32(sizes.in_h)); iy++) {
-    for (var ix = max(x0, 0); ix < min(x0 + i32(sizes.kernel_w), i32(sizes.in_w)); ix++) {
-      let i = ((n * sizes.in_h + u32(iy)) * sizes.in_w + u32(ix)) * sizes.channels + channel;
-      let larger = x[i] > best;
-      best = select(best, x[i], larger);
+  for (var place = 0u; place < KERNEL_H * KERNEL_W; place++) {
+    let iy = u32(y0 + i32(place / KERNEL_W));
+    let ix = u32(x0 + i32(place % KERNEL_W));
+    if (iy < sizes.in_h && ix < sizes.in_w) { // as u32 a negative coordinate is huge
+      let i = ((n * sizes.in_h + iy) * sizes.in_w + ix) * sizes.channels + channel;
+      let here = x[i];
+      let larger = here > best;
+      best = select(best, here, larger);
       if (!SAME) {
         picked = select(picked, values[i], larger);
       }

@@ -52,23 +52,25 @@ export const imageKernels: KernelTable<
   conv2dWeightGradParts: (node, attrs, _, adapter) =>
     weightGradient(node, attrs, prefersQuads(adapter), attrs.parts),
 
-  maxPool2d: (node, attrs) => pool(maxPool2d, node, node.inputs[0]!, node, attrs, [0, 0], { SAME: true }),
+  maxPool2d: (node, attrs) =>
+    withConstantWindow(pool(maxPool2d, node, node.inputs[0]!, node, attrs, [0, 0], { SAME: true })),
   maxPool2dPick: (node, attrs) =>
-    pool(maxPool2d, node, node.inputs[0]!, node, attrs, [0, 1], { SAME: false }),
+    withConstantWindow(pool(maxPool2d, node, node.inputs[0]!, node, attrs, [0, 1], { SAME: false })),
   maxPool2dGrad(node, attrs) {
     const output = node.inputs[1]!;
     const { kernel, stride, padding } = attrs;
     if (stride[0] < kernel[0] || stride[1] < kernel[1])
       return pool(maxPool2dGrad, node, node, output, attrs, [0, 1]);
-    const spec = pool(maxPool2dGradCells, node, node, output, attrs, [0, 1]);
-    const constants = { ...spec.constants, I: spec.epilogueWidth === 4 ? 'vec4i' : 'i32' };
+    const spec = withConstantWindow(pool(maxPool2dGradCells, node, node, output, attrs, [0, 1]));
+    const { stride_y: cellH, stride_x: cellW, ...sizes } = spec.sizes;
+    const I = spec.epilogueWidth === 4 ? 'vec4i' : 'i32';
     const { n, h, w } = imageSizes(node, true);
     const [cells_h, cells_w] = [ceilDiv(h + padding[0], stride[0]), ceilDiv(w + padding[1], stride[1])];
-    const count = n * cells_h * cells_w * spec.sizes['channels']!;
+    const count = n * cells_h * cells_w * sizes['channels']!;
     return {
       ...spec,
-      constants,
-      sizes: { ...spec.sizes, count, cells_h, cells_w },
+      constants: { ...spec.constants, I, CELL_H: cellH!, CELL_W: cellW! },
+      sizes: { ...sizes, count, cells_h, cells_w },
       workgroups: ceilDiv(count, WORKGROUP),
     };
   },
@@ -262,6 +264,12 @@ function pool(
     operands,
     epilogueWidth: width,
   };
+}
+
+/** The extent of windows as constants: compilers can then unroll loops over them. */
+function withConstantWindow(spec: KernelSpec): KernelSpec {
+  const { kernel_h: kernelH, kernel_w: kernelW, ...sizes } = spec.sizes;
+  return { ...spec, sizes, constants: { ...spec.constants, KERNEL_H: kernelH!, KERNEL_W: kernelW! } };
 }
 
 /** Upsampling and its adjoint. */
