@@ -43,7 +43,7 @@ function plant(correct: string, wrong: string): void {
     createShaderModule({ ...descriptor, code: descriptor.code.replaceAll(correct, wrong) });
 }
 const wrongTanh = () => plant('select(tanh(clamp(', 'select(sinh(clamp('); // for |x| ≥ 0.2
-const wrongPool = () => plant('let larger = x[i] > best;', 'let larger = x[i] < best;');
+const wrongPool = () => plant('let larger = here > best;', 'let larger = here < best;');
 const lastTermLost = () => plant('k = whole; k < sizes.k; k++', 'k = whole; k + 1u < sizes.k; k++');
 
 async function errorOf(step: Promise<unknown>): Promise<CheckError | null> {
