@@ -112,6 +112,7 @@ export function stripWgsl(source: string): string {
   return withoutComments(source)
     .split('\n')
     .map((line) => line.trim().replace(/ ?([*%=<>(){},;:|&?]) ?/g, '$1'))
+    .map((line) => line.replace(/(?<![-+/*]) ([-+/]) (?![-+/*])/g, '$1')) // never two of them beside each other
     .filter((line) => line !== '')
     .join('\n');
 }

@@ -21,45 +21,16 @@ export interface Cost {
   readonly bytes: number;
 }
 
-/** Operations per element of the result. Moving, selecting and converting an element is none. */
-const PER_ELEMENT: Readonly<Record<PointwiseName | IndexedName | 'fill', number>> = {
-  neg: 1,
-  not: 1,
-  abs: 1,
-  sign: 1,
-  floor: 1,
-  exp: 1,
-  log: 1,
-  sqrt: 1,
-  sin: 1,
-  cos: 1,
-  atan: 1,
-  tanh: 1,
+/** Operations per element of the result, where that is not one. Moving, selecting and converting an element is none. */
+const PER_ELEMENT: { readonly [Name in PointwiseName | IndexedName | 'fill']?: number } = {
   sigmoid: 3, // 1 / (1 + exp(−x))
   softplus: 3, // max(x, 0) + log(1 + exp(−|x|))
-  erf: 1,
-  relu: 1,
   leakyRelu: 2,
   copy: 0,
   assign: 0,
   detach: 0,
   customVjp: 0,
   cast: 0,
-  add: 1,
-  sub: 1,
-  mul: 1,
-  div: 1,
-  pow: 1,
-  maximum: 1,
-  minimum: 1,
-  eq: 1,
-  ne: 1,
-  lt: 1,
-  le: 1,
-  gt: 1,
-  ge: 1,
-  and: 1,
-  or: 1,
   where: 0,
   fill: 0,
   iota: 0,
@@ -155,7 +126,7 @@ function flopsOf(node: Tensor): number {
   const { name, kind } = node.op;
   if (kind === 'kernel' || kind === 'reduction')
     return (PER_KERNEL[name as KernelName] as Flops<unknown>)(node, node.attrs);
-  return node.size * PER_ELEMENT[name as keyof typeof PER_ELEMENT];
+  return node.size * (PER_ELEMENT[name as keyof typeof PER_ELEMENT] ?? 1);
 }
 
 function bytesOf(nodes: readonly Tensor[], { stores }: Kernel, { views }: Pick<Plan, 'views'>): number {

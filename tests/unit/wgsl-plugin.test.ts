@@ -68,14 +68,15 @@ enable f16;
 var<workgroup>tile:array<array<f32,TILE>,TILE>;
 @compute @workgroup_size(WG_X,WG_Y)
 fn main(@builtin(global_invocation_id)id:vec3u){
-for(var i=0u;i<sizes.m / TILE;i++){
+for(var i=0u;i<sizes.m/TILE;i++){
 c[i]=epilogue(load_a(i));
 }
 }`);
   });
 
   test('never joins the tokens around a comment', () => {
-    expect(stripWgsl('let/* */x = 6 /* /* */ / */ / 2; // end')).toBe('let x=6   / 2;');
+    expect(stripWgsl('let/* */x = 6 /* /* */ / */ / 2; // end')).toBe('let x=6  /2;');
+    expect(stripWgsl('a - -b + c++ - --d')).toBe('a - -b+c++ - --d');
   });
 });
 
