@@ -39,11 +39,13 @@ fn main(
 ) {
   let tile = workgroup_index(group_id, group_count);
   let quad = local / 4u;
+  let row_of_quads = quad / (LANES_X / 2u) * 2u;
   let right = local % 2u;
   let below = local / 2u % 2u;
-  let quad_pixel = (tile / sizes.tiles_n * LANES_Y + quad / (LANES_X / 2u) * 2u) * 8u;
+  let quad_pixel = (tile / sizes.tiles_n * LANES_Y + row_of_quads) * 8u;
   let quad_col = tile % sizes.tiles_n * (LANES_X * 8u) + quad % (LANES_X / 2u) * 8u;
-  if (quad_pixel >= sizes.pixels || quad_col >= sizes.n) {
+  // Rows of LANES_X lanes need not fill the workgroup.
+  if (row_of_quads >= LANES_Y || quad_pixel >= sizes.pixels || quad_col >= sizes.n) {
     return; // a whole quad
   }
   let pixel = quad_pixel + below * 8u + right * 4u;

@@ -41,11 +41,13 @@ fn main(
   let tile = workgroup_index(group_id, group_count);
   let part = tile / (sizes.tiles_rows * sizes.tiles_columns);
   let quad = local / 4u;
+  let row_of_quads = quad / (LANES_X / 2u) * 2u;
   let right = local % 2u;
   let below = local / 2u % 2u;
-  let quad_row = (tile / sizes.tiles_columns % sizes.tiles_rows * LANES_Y + quad / (LANES_X / 2u) * 2u) * 8u;
+  let quad_row = (tile / sizes.tiles_columns % sizes.tiles_rows * LANES_Y + row_of_quads) * 8u;
   let quad_col = tile % sizes.tiles_columns * (LANES_X * 8u) + quad % (LANES_X / 2u) * 8u;
-  if (part >= sizes.parts || quad_row >= sizes.rows || quad_col >= sizes.out_channels) {
+  // Rows of LANES_X lanes need not fill the workgroup.
+  if (row_of_quads >= LANES_Y || part >= sizes.parts || quad_row >= sizes.rows || quad_col >= sizes.out_channels) {
     return; // a whole quad
   }
   let row = quad_row + below * 8u + right * 4u;

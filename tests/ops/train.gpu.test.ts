@@ -1,5 +1,22 @@
 import { expect, test } from 'vitest';
-import { compile, cpu, f32, grad, i32, nn, optim, print, webgpu, type Device } from '../../src/index.ts';
+import {
+  compile,
+  conv2d,
+  cpu,
+  f32,
+  grad,
+  i32,
+  mean,
+  nn,
+  optim,
+  Parameter,
+  print,
+  square,
+  tune,
+  webgpu,
+  type Device,
+} from '../../src/index.ts';
+import { normals } from '../programs.ts';
 
 // Losses of about 2 after sums in another order.
 const LOSS_DIGITS = 4;
@@ -58,3 +75,39 @@ test('a convolutional classifier trains on WebGPU as on the reference', { timeou
   gpu.weight.forEach((w, i) => expect(w).toBeCloseTo(reference.weight[i]!, WEIGHT_DIGITS));
   device.destroy();
 });
+
+/** One image: the weight gradient is in one part, and its kernel updates the weight in place. */
+async function convolutionStep(device: Device, channels: number) {
+  const weight = new Parameter([channels, 16, 3, 3], () => normals(channels * 144, 3), { name: 'weight' });
+  const optimizer = new optim.SGD([weight], { lr: 0.5, momentum: 0.9 });
+  const step = await compile(device, { x: f32(1, 16, 6, 6) }, ({ x }) => {
+    const loss = mean(square(conv2d(x, weight)));
+    return { outputs: { loss }, updates: optimizer.update(grad(loss, optimizer.params)) };
+  });
+  const train = async () => {
+    for (let i = 0; i < 3; i++) await step({ x: normals(16 * 36, 4) });
+    return weight.read(device);
+  };
+  return { step, train };
+}
+
+test.each([24, 40, 48])(
+  'lanes that a tile of %i channels leaves over update nothing, in any variant',
+  { timeout: 60_000 },
+  async (channels) => {
+    const expected = await (await convolutionStep(cpu(), channels)).train();
+    const measured = await webgpu();
+    const table = await tune((await convolutionStep(measured, channels)).step, { cache: false });
+    measured.destroy();
+    for (const variant of ['8x8', '8x8 quad']) {
+      const pinned = Object.entries(table).map(([key, name]) => [
+        key,
+        key.startsWith('conv') ? variant : name,
+      ]);
+      const device = await webgpu({ tuning: Object.fromEntries(pinned) });
+      const got = await (await convolutionStep(device, channels)).train();
+      got.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, LOSS_DIGITS));
+      device.destroy();
+    }
+  },
+);
