@@ -1,6 +1,6 @@
-import { Parameter, type Tensor } from '../graph/index.ts';
+import type { Parameter, Tensor } from '../graph/index.ts';
 import { describeKernel, readersOf, readsOf, type Kernel } from './kernel.ts';
-import type { Place, PlaceOf } from './place.ts';
+import { parameterOf, type Place, type PlaceOf } from './place.ts';
 import type { Prepared } from './prepare.ts';
 
 /** Values that share a slot: gradients, in the same places relative to each other as their parameters. */
@@ -37,8 +37,7 @@ export function updatesBesideReads(
   const stored = kernel.stores.flatMap((node) => updates.get(node) ?? []);
   const read = new Set<object>();
   for (const base of readsOf(kernel, views)) {
-    // the next value of a parameter lies where the parameter does
-    const parameter = base instanceof Parameter ? base : updates.get(base);
+    const parameter = parameterOf(base, updates);
     const arena = parameter && placeOf(parameter)?.arena;
     if (arena && !stored.includes(parameter)) read.add(arena);
   }

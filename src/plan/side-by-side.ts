@@ -1,7 +1,8 @@
-import { Parameter, type Tensor } from '../graph/index.ts';
+import type { Tensor } from '../graph/index.ts';
 import { costOf } from './cost.ts';
 import { bindingsOf, describeKernel, readsOf, type Kernel, type KernelLimits } from './kernel.ts';
 import { leadsTo, union, type Group } from './paths.ts';
+import { parameterOf } from './place.ts';
 import type { Plan } from './plan.ts';
 import { dependents, topologicalKernels } from './schedule.ts';
 
@@ -89,24 +90,20 @@ export function sideBySide(
 
   function findNeeds(kernel: Kernel): Needs {
     const { bytes, flops } = costOf(kernel, plan);
-    const parameterOf = (value: Tensor) => (value instanceof Parameter ? value : plan.updates.get(value));
     const bufferOf = (value: Tensor) => {
-      const parameter = parameterOf(value);
+      const parameter = parameterOf(value, plan.updates);
       return parameter ? (placeOf(parameter)?.arena ?? parameter) : (plan.blockOf.get(value) ?? value);
     };
-    const updated = new Set(kernel.stores.map(parameterOf));
-    const reads = readsOf(kernel, plan.views).filter((value) => {
-      const parameter = parameterOf(value);
-      return !parameter || !updated.has(parameter);
-    });
+    const writes = new Set<object>(kernel.stores.map(bufferOf));
+    const reads = readsOf(kernel, plan.views).map(bufferOf);
     const { anchor } = kernel;
     return {
       isSmall: bytes <= SMALL.bytes && flops <= SMALL.flops,
       isLong: anchor?.op.kind === 'kernel',
       // Kernels of attention have a place for a mask in any case.
       bindings: bindingsOf(kernel, plan) + Number(anchor?.op.name.startsWith('attention') ?? false),
-      reads: new Set(reads.map(bufferOf)),
-      writes: new Set(kernel.stores.map(bufferOf)),
+      reads: new Set(reads.filter((buffer) => !writes.has(buffer))),
+      writes,
     };
   }
 }
